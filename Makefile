@@ -1,0 +1,55 @@
+# The three commands of a developer's day: make demo, make test, make check.
+# Each installs what it needs (see scripts/) and says so.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench lock format clean
+
+bin := .venv/bin
+shell_files := deployctl/host/*.sh tests/scripts/fake/d* tests/scripts/fake/fault \
+	tests/scripts/fake/mv tests/scripts/fake/hurried/timeout
+bash_files := scripts/* .ci/run
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: ## Run the main job against a throw-away VPS, and show it
+	@scripts/ensure-venv
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/python -m tests.demo'
+
+test: ## Run all checks and all tests
+	@scripts/ensure-venv
+	@scripts/ensure-tools
+	@$(MAKE) --no-print-directory lint
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/pytest -q'
+
+check: ## Run the fast checks: format, lint, types, layers, shell, tests without containers
+	@scripts/ensure-venv
+	@scripts/ensure-tools
+	@$(MAKE) --no-print-directory lint
+	@$(bin)/pytest -q tests/unit tests/scripts
+
+.PHONY: lint
+lint:
+	$(bin)/ruff format --check --quiet
+	$(bin)/ruff check --quiet
+	$(bin)/mypy --no-error-summary
+	$(bin)/lint-imports --no-cache >/dev/null || $(bin)/lint-imports
+	$(bin)/shellcheck $(shell_files) $(bash_files)
+	$(bin)/shfmt -d -i 4 -ci $(shell_files)
+	$(bin)/shfmt -d -i 2 $(bash_files)
+
+bench: ## Measure deployctl against one hand-typed SSH session
+	@scripts/ensure-venv
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/python -m bench'
+
+lock: ## Resolve the locked requirements anew
+	@scripts/lock
+
+format: ## Format the code
+	@$(bin)/ruff format
+	@$(bin)/ruff check --fix
+	@$(bin)/shfmt -w -i 4 -ci $(shell_files)
+	@$(bin)/shfmt -w -i 2 $(bash_files)
+
+clean: ## Remove what the other targets made here
+	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
