@@ -1,0 +1,141 @@
+"""How what runs relates to what was recorded: facts → a status. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+
+from deployctl import history
+from deployctl.facts import HostFacts
+from deployctl.inventory import Service
+from deployctl.model import Container, Health, Release, RolledBackTo, State, StatusResult
+
+
+def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0) -> StatusResult:
+    """Return the status of one service on one host.
+
+    Args:
+        facts: of the host.
+        service: which one.
+        host: the host's name in the inventory.
+        seconds: how long the question took.
+    """
+    recorded = facts.history
+    containers = containers_of(facts, service.name, directory=project_directory(service))
+    running = history.release_of(containers)
+    digests = facts.digests_of(running.image_id) if running else ()
+    last = recorded.last_success(service.name)
+    target, refusal = _rollback(facts, service, running, containers, digests)
+    return StatusResult(
+        host=host,
+        service=service.name,
+        state=state_of(facts, service.name, running, containers, digests),
+        running=_with_digest(running, last, digests),
+        containers=containers,
+        health=_health(containers),
+        revision=containers[0].revision if running else "",
+        since=max((c.started_at for c in containers if c.up), default=""),
+        deployed_at=last.at if last else "",
+        deployed_by=last.by if last else "",
+        run_url=last.run_url if last else "",
+        recorded=last.release if last else None,
+        rollback=target,
+        rollback_image_present=bool(target and facts.has_image(target.release.image_id)),
+        rollback_refusal=refusal,
+        hold=facts.hold.text if facts.hold else "",
+        busy=facts.holder.text if facts.holder else "",
+        notes=recorded.problems,
+        seconds=seconds,
+    )
+
+
+def state_of(
+    facts: HostFacts,
+    service: str,
+    running: Release | None,
+    containers: Sequence[Container],
+    digests: Sequence[str] = (),
+) -> State:
+    """Return the one word for it; what hides the rest comes first."""
+    unfinished = any(entry.service == service for entry in facts.history.unfinished())
+    if facts.holder and (facts.holder.service in {"", service}):
+        return State.DEPLOYING
+    if unfinished:
+        return State.INTERRUPTED
+    if not any(c.up for c in containers):
+        return State.NOT_RUNNING
+    if running is None:
+        return State.MIXED
+    last = facts.history.last_success(service)
+    if last is None or last.release.tag != running.tag:
+        return State.UNTRACKED
+    if not history.same_release(last.release, running, digests):
+        return State.MOVED
+    return State.IN_SYNC if all(c.well for c in containers) else State.UNHEALTHY
+
+
+def containers_of(
+    facts: HostFacts, service: str, *, project: str = "", directory: str = ""
+) -> tuple[Container, ...]:
+    """Return a service's containers, of one Compose project.
+
+    Args:
+        facts: of the host.
+        service: the Compose service.
+        project: the project's name, where it is known.
+        directory: the project's directory, where its name is not known: resolving the compose
+            files only for the name would take longer than all the rest of a status.
+    """
+    return tuple(
+        c
+        for c in facts.containers or ()
+        if c.service == service
+        and not c.one_off
+        and (c.project == project if project else c.working_directory == directory)
+    )
+
+
+def project_directory(service: Service) -> str:
+    """Return the directory that Compose takes for the project's: that of the first file."""
+    first = posixpath.join(service.directory, service.compose_files[0])
+    return posixpath.normpath(posixpath.dirname(first))
+
+
+def _rollback(
+    facts: HostFacts,
+    service: Service,
+    running: Release | None,
+    containers: Sequence[Container],
+    digests: Sequence[str],
+) -> tuple[RolledBackTo | None, str]:
+    well = bool(containers) and all(c.well for c in containers)
+    try:
+        entry = history.rollback_target(
+            facts.history, service.name, running, well=well, digests=digests
+        )
+    except history.NoTarget as none:
+        return None, none.reason
+    return history.as_target(entry), ""
+
+
+def _with_digest(
+    running: Release | None, last: history.Entry | None, digests: Sequence[str]
+) -> Release | None:
+    if running is None:
+        return None
+    if last and history.same_release(last.release, running, digests):
+        return Release(running.tag, running.image_id, last.release.digest)
+    return Release(running.tag, running.image_id, digests[0] if len(digests) == 1 else "")
+
+
+def _health(containers: Sequence[Container]) -> str:
+    """The worst of the containers', in one word."""
+    for word in (Health.UNHEALTHY, Health.STARTING):
+        if any(c.health is word and c.up for c in containers):
+            return word.value
+    down = [c for c in containers if c.status != "running"]
+    if down:
+        return down[0].status
+    if any(c.health is Health.NONE for c in containers):
+        return "no health check"
+    return Health.HEALTHY.value if containers else ""

@@ -1,0 +1,111 @@
+"""The errors that a user can meet: one class per kind, each with its exit status.
+
+An error says what happened (`message`), in which state the host is (`state`) and what to type
+next (`hint`). `code` is a stable word for programs; the exit status is the contract of
+docs/exit-codes.md. Anything else that escapes is a bug in deployctl (exit status 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+EXIT_OK = 0
+EXIT_BUG = 1
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+EXIT_UNREACHABLE = 4
+EXIT_BUSY = 5
+EXIT_RESTORED = 6
+EXIT_BROKEN = 7
+EXIT_UNKNOWN = 8
+EXIT_DRIFT = 9
+EXIT_INTERRUPTED = 130
+
+UNTOUCHED = "nothing on the host was changed"
+
+
+class DeployctlError(Exception):
+    """An outcome that the user must hear of.
+
+    Attributes:
+        code: a stable, machine-readable word for this very error.
+        message: what happened, in one or a few lines.
+        state: in which state the host is now.
+        hint: what to do or type next; empty where there is nothing sensible.
+        details: further evidence, one line each (a container's last log lines, key types tried).
+        exit_status: see docs/exit-codes.md.
+    """
+
+    exit_status = EXIT_BUG
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        state: str = UNTOUCHED,
+        details: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.state = state
+        self.details = tuple(details)
+
+
+class UsageError(DeployctlError):
+    """The command line or the inventory is wrong; no host was asked."""
+
+    exit_status = EXIT_USAGE
+
+
+class RefusedError(DeployctlError):
+    """A gate refused, or the release cannot be fetched."""
+
+    exit_status = EXIT_REFUSED
+
+
+class HostError(DeployctlError):
+    """The host cannot be reached or trusted, or lacks what a deploy needs."""
+
+    exit_status = EXIT_UNREACHABLE
+
+
+class BusyError(DeployctlError):
+    """Another run holds the host, a hold is set, or the host changed meanwhile."""
+
+    exit_status = EXIT_BUSY
+
+
+class RestoredError(DeployctlError):
+    """The run failed and the previous release is back and healthy."""
+
+    exit_status = EXIT_RESTORED
+
+
+class BrokenError(DeployctlError):
+    """The run failed and nothing was restored: a person is needed."""
+
+    exit_status = EXIT_BROKEN
+
+
+class OutcomeUnknownError(DeployctlError):
+    """The connection is lost and the run may go on: its outcome was not learnt in time."""
+
+    exit_status = EXIT_UNKNOWN
+
+
+class InterruptedByUserError(DeployctlError):
+    """The user stopped the command (Ctrl-C, SIGTERM)."""
+
+    exit_status = EXIT_INTERRUPTED
+
+
+class ConnectionLostError(HostError):
+    """An established connection broke while a command ran; whether it ended is not known."""
+
+
+class CommandTimeoutError(HostError):
+    """A remote command did not end within its time limit."""

@@ -1,0 +1,425 @@
+"""Facts about a host: the output of host/probe.sh and host/fetch.sh → frozen values.
+
+Pure. Nothing in it is trusted: a line that is not what the script prints is an error of the
+host, never a crash.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from deployctl import history
+from deployctl.compose import Configuration
+from deployctl.errors import HostError
+from deployctl.image import Reference, is_digest
+from deployctl.model import Container, Health, LocalImage
+
+REVISION_LABEL = "org.opencontainers.image.revision"
+_LABEL = "com.docker.compose."
+_TIMED_OUT = {124, 137, 143}  # of timeout, and of BusyBox's
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a host's lock: what the run wrote into the lock file."""
+
+    run: str = ""
+    by: str = ""
+    action: str = ""
+    service: str = ""
+    tag: str = ""
+    since: str = ""
+
+    @property
+    def text(self) -> str:
+        """In words, for a message."""
+        if not self.run:
+            return "another deployctl run"
+        return f"{self.action} of {self.service} {self.tag} by {self.by}, since {self.since}"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold on deploys: who set it, when and why."""
+
+    by: str
+    at: str
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """In words, for a message."""
+        return f"held by {self.by} since {self.at}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command on the host printed, and how it ended."""
+
+    data: bytes
+    status: int
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """All that a probe found.
+
+    Attributes:
+        user: the login that the probe ran as.
+        image_store: docker's storage driver: image ids differ between stores.
+        now: the host's clock.
+        missing_tools: of those that the scripts need.
+        paths: state of the directory (index 0) and of each compose file.
+        containers: every Compose container on the host; None: docker did not answer.
+        docker_problem: why it did not: "missing", "denied", "silent" or "remote".
+        images: the host's images.
+        configuration: the resolved compose files; None: not asked for, or compose failed.
+        compose_missing: compose failed and there is no Compose v2.
+        complaints: what compose said about the files.
+        history: what is recorded.
+        holder: who holds the lock; None: nobody.
+        hold: a hold on deploys; None: none.
+        foreign_files: state files that belong to another user or can't be written.
+        free_kib: free disk space below the directory; None: not asked for.
+        killed_at_logout: logind would kill a detached run.
+    """
+
+    user: str = ""
+    image_store: str = ""
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    missing_tools: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    containers: tuple[Container, ...] | None = None
+    docker_problem: str = ""
+    images: tuple[LocalImage, ...] = ()
+    configuration: Configuration | None = None
+    compose_missing: bool = False
+    complaints: tuple[str, ...] = ()
+    history: history.History = field(default_factory=history.History)
+    holder: Holder | None = None
+    hold: Hold | None = None
+    foreign_files: tuple[str, ...] = ()
+    free_kib: int | None = None
+    killed_at_logout: bool = False
+
+    def digests_of(self, image_id: str, repository: str = "") -> tuple[str, ...]:
+        """Return the repo digests of an image, of one repository if given."""
+        return tuple(
+            dict.fromkeys(
+                image.digest
+                for image in self.images
+                if image.image_id == image_id
+                and is_digest(image.digest)
+                and repository in {"", image.repository}
+            )
+        )
+
+    def has_image(self, image_id: str) -> bool:
+        """Whether the content is on the host."""
+        return any(image.image_id == image_id for image in self.images)
+
+
+@dataclass(frozen=True)
+class FetchedImage:
+    """What the registry served for a tag.
+
+    Attributes:
+        image_id: docker's id of it on this host.
+        digest: the digest that the tag had in the registry; empty: docker did not say.
+        digests: all repo digests known for the content.
+        revision: the label org.opencontainers.image.revision; empty: none.
+    """
+
+    image_id: str
+    digest: str
+    digests: tuple[str, ...]
+    revision: str
+
+
+@dataclass(frozen=True)
+class FetchFailure:
+    """The pull did not work: docker's own last words, as evidence."""
+
+    words: tuple[str, ...]
+    timed_out: bool
+
+
+def read_probe(output: bytes) -> HostFacts:
+    """Turn what probe.sh printed into facts.
+
+    Raises:
+        HostError: the output is not what the script prints.
+    """
+    facts = _facts(output)
+    host = facts.get("host")
+    if host is None:
+        raise _garbled("it names no host")
+    containers, problem = _containers(_output(facts, "containers"))
+    return HostFacts(
+        user=_string(host, "user"),
+        image_store=_image_store(_output(facts, "containers")),
+        now=_timestamp(_string(host, "now")),
+        missing_tools=_strings(facts.get("tools", {}).get("missing")),
+        paths=_paths(output),
+        containers=containers,
+        docker_problem=problem,
+        images=_images(_output(facts, "images")),
+        configuration=_configuration(_output(facts, "config")),
+        compose_missing="compose" in facts and _output(facts, "compose").status != 0,
+        complaints=_complaints(_output(facts, "config")),
+        history=_history(facts),
+        holder=_holder(facts),
+        hold=_hold(_output(facts, "hold")),
+        foreign_files=_lines(_output(facts, "foreign").data),
+        free_kib=_free_kib(_output(facts, "disk")),
+        killed_at_logout=facts.get("logout", {}).get("kills") == "yes",
+    )
+
+
+def read_fetch(output: bytes, repository: str) -> FetchedImage | FetchFailure:
+    """Turn what fetch.sh printed into the image that is now on the host, or why it is not.
+
+    Raises:
+        HostError: the output is not what the script prints.
+    """
+    facts = _facts(output)
+    pull = _output(facts, "pull", required=True)
+    if pull.status != 0:
+        return FetchFailure(_lines(pull.data)[-5:], timed_out=pull.status in _TIMED_OUT)
+    image = _output(facts, "image", required=True)
+    if image.status != 0:
+        return FetchFailure(("docker has no such image after the pull",), timed_out=False)
+    value = _json_object(image.data)
+    digests = _repo_digests(value.get("digests"), repository)
+    labels = value.get("labels")
+    return FetchedImage(
+        image_id=_string(value, "image_id"),
+        digest=_served_digest(pull.data, digests),
+        digests=digests,
+        revision=str((labels or {}).get(REVISION_LABEL, "")) if isinstance(labels, dict) else "",
+    )
+
+
+def read_holder(data: bytes) -> Holder:
+    """Read a lock file's content; what cannot be read is an unknown holder."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return Holder()
+    if not isinstance(value, dict):
+        return Holder()
+    names = ("run", "by", "action", "service", "tag", "since")
+    return Holder(**{name: str(value.get(name, "")) for name in names})
+
+
+def decode(text: object) -> bytes:
+    """Return the bytes of a base64 field.
+
+    Raises:
+        HostError: it is no base64 text.
+    """
+    if not isinstance(text, str):
+        raise _garbled("a field is no text")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise _garbled("a field is not base64") from None
+
+
+# ---------------------------------------------------------------- the lines
+
+
+def _facts(output: bytes) -> dict[str, Mapping[str, Any]]:
+    facts: dict[str, Mapping[str, Any]] = {}
+    for line in output.splitlines():
+        value = _json_object(line)
+        facts[str(value.get("fact"))] = value
+    return facts
+
+
+def _json_object(data: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise _garbled("a line is not JSON") from None
+    if not isinstance(value, dict):
+        raise _garbled("a line is not a JSON object")
+    return value
+
+
+def _output(facts: Mapping[str, Mapping[str, Any]], name: str, *, required: bool = False) -> Output:
+    fact = facts.get(name)
+    if fact is None:
+        if required:
+            raise _garbled(f"the answer about {name} is missing")
+        return Output(b"", 0)
+    return Output(decode(fact.get("output")), _integer(fact, "status"))
+
+
+def _garbled(why: str) -> HostError:
+    return HostError(
+        "host-garbled",
+        f"the host's answer cannot be understood: {why}",
+        hint="a login script (.bashrc, /etc/profile.d) that prints text can cause this; "
+        "see it with: ssh USER@HOST true",
+    )
+
+
+# ---------------------------------------------------------------- single facts
+
+
+def _containers(output: Output) -> tuple[tuple[Container, ...] | None, str]:
+    if output.status != 0:
+        return None, output.data.decode("ascii", "replace").strip() or "silent"
+    return tuple(_container(_json_object(line)) for line in output.data.splitlines()), ""
+
+
+def _container(value: Mapping[str, Any]) -> Container:
+    labels = value.get("labels")
+    if not isinstance(labels, dict):
+        labels = {}
+    health = str(value.get("health"))
+    return Container(
+        id=_string(value, "id"),
+        name=_string(value, "name").lstrip("/"),
+        service=str(labels.get(f"{_LABEL}service", "")),
+        project=str(labels.get(f"{_LABEL}project", "")),
+        working_directory=str(labels.get(f"{_LABEL}project.working_dir", "")),
+        reference=Reference.parse(_string(value, "reference")),
+        image_id=_string(value, "image_id"),
+        status=_string(value, "status"),
+        health=Health(health) if health in set(Health) else Health.NONE,
+        exit_code=_integer(value, "exit_code"),
+        restarts=_integer(value, "restarts"),
+        started_at=_string(value, "started_at"),
+        revision=str(labels.get(REVISION_LABEL, "")),
+        one_off=str(labels.get(f"{_LABEL}oneoff", "False")) == "True",
+    )
+
+
+def _image_store(output: Output) -> str:
+    """The storage driver, as the first container names it; empty where there is none."""
+    line = next(iter(output.data.splitlines()), b"") if output.status == 0 else b""
+    store = _json_object(line).get("store", "") if line else ""
+    return store if isinstance(store, str) else ""
+
+
+def _images(output: Output) -> tuple[LocalImage, ...]:
+    rows = (line.split(" ") for line in _lines(output.data))
+    return tuple(LocalImage(*row) for row in rows if len(row) == len(("id", "repo", "tag", "dig")))
+
+
+def _configuration(output: Output) -> Configuration | None:
+    if output.status != 0 or not output.data:
+        return None
+    return Configuration.from_json(
+        _json_object(output.data), hash=hashlib.sha256(output.data).hexdigest()
+    )
+
+
+def _complaints(output: Output) -> tuple[str, ...]:
+    return () if output.status == 0 else _lines(output.data)[-5:]
+
+
+def _paths(output: bytes) -> tuple[str, ...]:
+    """One line each, in their order: the only fact that comes several times."""
+    values = (_json_object(line) for line in output.splitlines())
+    return tuple(str(value.get("state")) for value in values if value.get("fact") == "path")
+
+
+def _history(facts: Mapping[str, Mapping[str, Any]]) -> history.History:
+    output = _output(facts, "history")
+    if output.status != 0:
+        return history.History(
+            problems=("the history file is there but cannot be read",), readable=False
+        )
+    size = _integer(facts.get("history-size", {"bytes": len(output.data)}), "bytes")
+    return history.parse(output.data, size=size)
+
+
+def _holder(facts: Mapping[str, Mapping[str, Any]]) -> Holder | None:
+    if facts.get("lock", {}).get("state") != "held":
+        return None
+    return read_holder(_output(facts, "holder").data)
+
+
+def _hold(output: Output) -> Hold | None:
+    if output.status == 0 and not output.data:
+        return None
+    try:
+        value = json.loads(output.data)
+    except (ValueError, RecursionError):
+        value = {}
+    if not isinstance(value, dict):
+        value = {}
+    # An unreadable hold is still a hold.
+    return Hold(
+        by=str(value.get("by", "somebody")),
+        at=str(value.get("at", "an unknown time")),
+        reason=str(value.get("reason", "no readable reason")),
+    )
+
+
+def _free_kib(output: Output) -> int | None:
+    """The fourth column of the last line of `df -Pk`."""
+    lines = _lines(output.data)
+    columns = lines[-1].split() if lines else []
+    if output.status != 0 or len(columns) < len(("device", "size", "used", "free")):
+        return None
+    return int(columns[3]) if re.fullmatch("[0-9]{1,18}", columns[3]) else None
+
+
+def _repo_digests(value: object, repository: str) -> tuple[str, ...]:
+    references = [Reference.parse(text) for text in _strings(value)]
+    return tuple(r.digest for r in references if is_digest(r.digest) and r.repository == repository)
+
+
+def _served_digest(pull: bytes, digests: Iterable[str]) -> str:
+    """The digest that `docker pull` names, if the image list confirms it, or the only one."""
+    known = tuple(digests)
+    for line in _lines(pull):
+        name, _, value = line.partition(": ")
+        if name == "Digest" and value in known:
+            return value
+    return known[0] if len(known) == 1 else ""
+
+
+# ---------------------------------------------------------------- small change
+
+
+def _lines(data: bytes) -> tuple[str, ...]:
+    return tuple(data.decode("utf-8", "replace").splitlines())
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _string(value: Mapping[str, Any], key: str) -> str:
+    text = value.get(key)
+    if not isinstance(text, str):
+        raise _garbled(f"{key} is no text")
+    return text
+
+
+def _integer(value: Mapping[str, Any], key: str) -> int:
+    number = value.get(key)
+    if not isinstance(number, int):
+        raise _garbled(f"{key} is no number")
+    return number
+
+
+def _timestamp(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _garbled("its clock shows no time") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,342 @@
+"""Frozen values that the other modules share: what runs, what was asked, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from deployctl.errors import DeployctlError
+from deployctl.image import Reference
+
+
+class Action(StrEnum):
+    """What a run does."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+
+
+class State(StrEnum):
+    """How what runs relates to what was recorded; design and docs/status.md explain each."""
+
+    IN_SYNC = "in sync"
+    UNTRACKED = "untracked"
+    MOVED = "moved"
+    MIXED = "mixed"
+    UNHEALTHY = "unhealthy"
+    NOT_RUNNING = "not running"
+    INTERRUPTED = "interrupted"
+    DEPLOYING = "deploying"
+    UNREACHABLE = "unreachable"
+
+
+class Health(StrEnum):
+    """A container's health as docker reports it; NONE: it has no health check."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    STARTING = "starting"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a Compose service.
+
+    Attributes:
+        id: 64 hex digits.
+        name: without the leading slash.
+        service: the Compose service that it belongs to.
+        project: the Compose project.
+        working_directory: the project's directory, as Compose recorded it.
+        reference: the image as it was asked for.
+        image_id: the content that really runs, "sha256:…".
+        status: docker's word: created, running, restarting, exited, dead, paused, removing.
+        health: as docker reports it.
+        exit_code: of the last run of the process.
+        restarts: how often docker restarted it.
+        started_at: RFC 3339, the host's clock.
+        revision: the label org.opencontainers.image.revision; empty where there is none.
+        one_off: made by `docker compose run`, not by `up`.
+    """
+
+    id: str
+    name: str
+    service: str
+    project: str
+    working_directory: str
+    reference: Reference
+    image_id: str
+    status: str
+    health: Health
+    exit_code: int
+    restarts: int
+    started_at: str
+    revision: str
+    one_off: bool = False
+
+    @property
+    def up(self) -> bool:
+        """Whether docker runs it, or keeps trying to."""
+        return self.status in {"running", "restarting"}
+
+    @property
+    def well(self) -> bool:
+        """Whether it runs and is healthy, or has no health check."""
+        return self.status == "running" and self.health in {Health.HEALTHY, Health.NONE}
+
+
+@dataclass(frozen=True)
+class LocalImage:
+    """A row of the host's image list."""
+
+    image_id: str
+    repository: str
+    tag: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """Content under a tag: what runs, what is recorded or what shall run.
+
+    Attributes:
+        tag: "sha-…"; for what someone started by hand, any tag.
+        image_id: docker's id of the content on this host.
+        digest: the registry's digest of it; empty where it is not known.
+    """
+
+    tag: str
+    image_id: str
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one gate found.
+
+    Attributes:
+        gate: the rule's stable name.
+        passed: whether it lets the run go on.
+        evidence: what it looked at, in one line.
+    """
+
+    gate: str
+    passed: bool
+    evidence: str
+
+
+@dataclass(frozen=True)
+class RolledBackTo:
+    """Which release a rollback goes to, and what is recorded of it."""
+
+    release: Release
+    deployed_at: str
+    by: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The good end of a deploy or rollback on one host.
+
+    Attributes:
+        host: the host's name in the inventory.
+        service: the service.
+        action: deploy or rollback.
+        outcome: "succeeded", "unchanged" (it ran that release already) or "planned" (dry run).
+        release: what runs now.
+        previous: what ran before; None: nothing did.
+        run: id of the run; empty where none was needed.
+        seconds: from start to end, as the client saw it.
+        health_checked: a health check says that the release is well; otherwise it only stayed up.
+        verdicts: of the gates, in their order.
+        commands: what would run, where; for a dry run.
+        notes: things worth knowing that do not stop the run.
+        target: for a rollback: who deployed the target, and when.
+    """
+
+    host: str
+    service: str
+    action: Action
+    outcome: str
+    release: Release
+    previous: Release | None
+    run: str
+    seconds: float
+    health_checked: bool = True
+    verdicts: tuple[Verdict, ...] = ()
+    commands: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    target: RolledBackTo | None = None
+
+
+@dataclass(frozen=True)
+class StatusResult:
+    """What one host says about one service.
+
+    Attributes:
+        host: the host's name in the inventory.
+        service: the service.
+        state: see State.
+        running: the release that all containers run; None: mixed, or none.
+        containers: all of the service's containers.
+        health: the worst of the containers'.
+        revision: the revision label of what runs.
+        since: when the youngest container started, RFC 3339; empty: nothing runs.
+        deployed_at: when the last recorded release was recorded.
+        deployed_by: by whom.
+        run_url: of the workflow run; empty: none.
+        recorded: the last recorded release; None: none.
+        rollback: where a rollback without a tag would go; None: nowhere.
+        rollback_image_present: whether its image is on the host.
+        rollback_refusal: why there is no target; empty when there is one.
+        hold: who holds deploys, when and why; empty: no hold.
+        busy: who holds the lock; empty: nobody.
+        notes: problems of the history and the like.
+        error: for an unreachable host, the error; None: it was reached.
+        seconds: how long the question took.
+    """
+
+    host: str
+    service: str
+    state: State
+    running: Release | None = None
+    containers: tuple[Container, ...] = ()
+    health: str = ""
+    revision: str = ""
+    since: str = ""
+    deployed_at: str = ""
+    deployed_by: str = ""
+    run_url: str = ""
+    recorded: Release | None = None
+    rollback: RolledBackTo | None = None
+    rollback_image_present: bool = False
+    rollback_refusal: str = ""
+    hold: str = ""
+    busy: str = ""
+    notes: tuple[str, ...] = ()
+    error: DeployctlError | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asks for a run, and from where; it is recorded in the history.
+
+    Attributes:
+        by: the actor of a workflow, or user@machine.
+        source: "github-actions" or "terminal".
+        run_url: of the workflow run; empty: none.
+    """
+
+    by: str
+    source: str
+    run_url: str = ""
+
+
+class Phase(StrEnum):
+    """The steps of a run, in their order, as people see them."""
+
+    CONNECT = "connect"
+    PROBE = "probe"
+    FETCH = "fetch"
+    WAIT = "wait"
+    TAG = "tag"
+    DEPENDENCIES = "dependencies"
+    UP = "up"
+    HEALTH = "health"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step of a run began on a host; the one before it is over."""
+
+    host: str
+    phase: Phase
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class HostStarted:
+    """A run turns to a host, the `position`th (from 1) of `count`."""
+
+    host: str
+    position: int
+    count: int
+
+
+@dataclass(frozen=True)
+class HostFinished:
+    """A run is through with a host, well or not."""
+
+    host: str
+    error: DeployctlError | None = None
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something worth knowing while a run goes on."""
+
+    host: str
+    text: str
+
+
+Event: TypeAlias = StepStarted | HostStarted | HostFinished | Notice
+Observer: TypeAlias = Callable[[Event], None]
+Labels: TypeAlias = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class HistoryResult:
+    """What one host has recorded.
+
+    Attributes:
+        host: the host's name in the inventory.
+        entries: newest last, as JSON-ready values of docs/history-format.md.
+        problems: what could not be read, one line each.
+        error: for an unreachable host, the error.
+    """
+
+    host: str
+    entries: tuple[Mapping[str, object], ...] = ()
+    problems: tuple[str, ...] = field(default=())
+    error: DeployctlError | None = None
+
+
+@dataclass(frozen=True)
+class HostOutcome:
+    """How a run ended on one host: a result or an error, never both.
+
+    Attributes:
+        host: the host's name in the inventory.
+        result: the good end.
+        error: a DeployctlError for everything else.
+    """
+
+    host: str
+    result: RunResult | None = None
+    error: DeployctlError | None = None
+
+
+@dataclass(frozen=True)
+class RolloutResult:
+    """How a deploy or rollback of a service went, over all its hosts.
+
+    Attributes:
+        action: deploy or rollback.
+        service: the service.
+        tag: the tag asked for; empty: a rollback to whatever was before.
+        outcomes: of the hosts that were turned to, in their order; only the last can be an error.
+        not_attempted: hosts that were not turned to, because one before them failed.
+        seconds: all in all.
+    """
+
+    action: Action
+    service: str
+    tag: str
+    outcomes: tuple[HostOutcome, ...]
+    not_attempted: tuple[str, ...]
+    seconds: float

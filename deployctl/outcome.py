@@ -1,0 +1,209 @@
+"""What a run's transcript means for the user: its result, or the error to raise. Pure."""
+
+from __future__ import annotations
+
+from deployctl import history
+from deployctl.errors import (
+    BrokenError,
+    BusyError,
+    DeployctlError,
+    HostError,
+    InterruptedByUserError,
+    OutcomeUnknownError,
+    RestoredError,
+)
+from deployctl.gates import busy
+from deployctl.image import shown
+from deployctl.transaction import Transcript
+
+CHANGED_WHILE_WAITING = "changed-while-waiting"
+CHANGED_MEANWHILE = "changed-meanwhile"
+
+REASONS = {
+    "tag-failed": "docker could not name the image",
+    "dependency-failed": "a dependency could not be started",
+    "dependency-unhealthy": "a dependency that was started did not get healthy",
+    "up-failed": "docker compose up failed",
+    "health-timeout": "it did not get healthy in time",
+    "unhealthy": "its health check says unhealthy",
+    "exited": "its container exited",
+    "crash-loop": "its container crashes again and again",
+    "other-image": "its container runs another image than the one that was verified",
+    "not-recreated": "its container was not made anew",
+}
+_CHANGES = {
+    "hold": "a hold was set",
+    "history": "another run was recorded",
+    "containers": "the service's containers were changed",
+    "files": "the compose files were changed, or can no longer be resolved",
+}
+
+
+def success_entry(transcript: Transcript, host: str, service: str, run: str) -> history.Entry:
+    """Return the history line of a run that succeeded.
+
+    Args:
+        transcript: of a run that came to its end.
+        host: its name, for the messages.
+        service: the same.
+        run: its id.
+
+    Raises:
+        DeployctlError: every other end, with its exit status.
+    """
+    if transcript.end in {"outcome", "ended"}:
+        return _recorded_end(transcript, host, service, run)
+    raise _never_begun(transcript, host, service, run)
+
+
+def lost(host: str, run: str, *, begun: bool) -> OutcomeUnknownError:
+    """Return the error for a run that goes on where the client cannot see it."""
+    doing = "goes on there by itself" if begun else "may go on there by itself"
+    return OutcomeUnknownError(
+        "connection-lost",
+        f"the connection to {host} is lost and could not be made again; run {run} {doing}",
+        state="not known from here: the run ends by itself in a recorded outcome",
+        hint=f"deployctl follow {host} {run}",
+    )
+
+
+def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
+    """Return the error for a command that the user stopped during a run.
+
+    Args:
+        host: its name.
+        run: the run's id.
+        state: "untouched" (the run was cancelled), "goes-on", or "unknown".
+    """
+    states = {
+        "untouched": "nothing on the host was changed: the run was cancelled before it began",
+        "goes-on": f"run {run} goes on on {host} by itself, and ends in a recorded outcome",
+        "unknown": f"run {run} may go on on {host}; it ends by itself in a recorded outcome",
+    }
+    watch_it = "" if state == "untouched" else f"deployctl follow {host} {run}"
+    return InterruptedByUserError(
+        "interrupted", f"stopped watching {host}", state=states[state], hint=watch_it
+    )
+
+
+def _recorded_end(transcript: Transcript, host: str, service: str, run: str) -> history.Entry:
+    entry = transcript.entry()
+    if entry is None or entry.run != run:
+        raise _nothing_recorded(host, run)
+    if entry.event == history.SUCCEEDED:
+        if not transcript.recorded:
+            raise _not_recorded(entry, host)
+        return entry
+    if entry.event == history.RESTORED:
+        raise _restored(transcript, entry, host)
+    if entry.event == history.BROKEN:
+        raise _broken(transcript, entry, host)
+    raise _interrupted(entry, host, service)
+
+
+def _restored(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
+    back = entry.previous.tag if entry.previous else "the previous release"
+    return RestoredError(
+        "restored",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: {_why(entry)}",
+        state=f"{shown_tag(back)} is back and healthy",
+        hint=f"mend what the log shows and deploy a new commit; deployctl status {entry.service}",
+        details=_shown_logs(transcript),
+    )
+
+
+def _broken(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
+    hint = f"deployctl status {entry.service}; then mend it and deploy again"
+    if entry.previous is None:
+        state = "the failed release was left as it is: there was no earlier release to put back"
+    else:
+        hint += f", or deployctl rollback {entry.service}"
+        why = REASONS.get(transcript.restore_reason, "it did not get healthy")
+        state = (
+            f"{shown_tag(entry.previous.tag)} could not be put back either ({why}): "
+            "a person is needed"
+        )
+    return BrokenError(
+        "broken",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: {_why(entry)}",
+        state=state,
+        hint=hint,
+        details=_shown_logs(transcript),
+    )
+
+
+def _interrupted(entry: history.Entry, host: str, service: str) -> DeployctlError:
+    return BrokenError(
+        "interrupted",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} was killed half way",
+        state="not settled: the run left no outcome, and nothing was put back",
+        hint=f"deployctl status {service}; then deploy again or roll back",
+    )
+
+
+def _not_recorded(entry: history.Entry, host: str) -> DeployctlError:
+    return BrokenError(
+        "not-recorded",
+        f"{entry.release.tag} runs on {host}, but that could not be written into the history",
+        state=f"{entry.release.tag} runs and is healthy; the history does not know it",
+        hint="make room on the host's disk and deploy the same tag again",
+    )
+
+
+def _nothing_recorded(host: str, run: str) -> DeployctlError:
+    """Its start is recorded before anything is changed: without a record, nothing was."""
+    return HostError(
+        "never-begun",
+        f"run {run} on {host} was stopped before it began",
+        hint="run the command again",
+    )
+
+
+def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> DeployctlError:
+    if transcript.end == "busy":
+        return busy(host, transcript.holder())
+    if transcript.end == "changed":
+        what = _CHANGES.get(transcript.what, "something")
+        return BusyError(
+            CHANGED_WHILE_WAITING if transcript.waited else CHANGED_MEANWHILE,
+            f"{what} on {host} while this command was deciding",
+            hint=f"look at it (deployctl status {service}) and run the command again",
+        )
+    if transcript.end == "refused":
+        return HostError(
+            "cannot-record",
+            f"{transcript.what or 'the record'} on {host} cannot be written, "
+            "and what cannot be recorded is not begun",
+            hint="is the disk full, or do the files belong to another user?",
+        )
+    if transcript.end == "unknown-run":
+        return HostError(
+            "unknown-run",
+            f"{host} knows no run {run}",
+            hint=f"deployctl history {service}".rstrip(),
+        )
+    return HostError(
+        "cancelled",
+        f"the connection to {host} broke before run {run} began; it was cancelled",
+        hint="run the command again",
+    )
+
+
+def _why(entry: history.Entry) -> str:
+    return REASONS.get(entry.reason, "for a reason that is not recorded")
+
+
+def shown_tag(tag: str) -> str:
+    """Return a recorded tag for a message: as it is if it is one of ours, else quoted."""
+    return tag if history.is_usable_tag(tag) else shown(tag)
+
+
+def _shown_logs(transcript: Transcript) -> tuple[str, ...]:
+    """The container's own words first: they are what everyone looks for."""
+    logs = transcript.shown
+    lines = [*logs.get("container-log", ())]
+    if health := [line for line in logs.get("health-log", ()) if line.strip()]:
+        lines += ["", "last health checks (exit status, output):", *health]
+    if not any(map(str.strip, lines)):
+        lines = [*logs.get("run-log", ())]
+    return tuple(lines)

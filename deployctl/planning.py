@@ -1,0 +1,163 @@
+"""What is decided about a run before it starts: the situation → a plan, commands, notes. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from deployctl import gates, history
+from deployctl.command import Command
+from deployctl.compose import start, up
+from deployctl.model import Action, Origin, Release
+from deployctl.situation import Situation
+from deployctl.transaction import Plan, new_run_id
+
+_LOW_DISK_KIB = 1024 * 1024
+
+
+def plan(
+    situation: Situation,
+    action: Action,
+    release: Release,
+    *,
+    origin: Origin,
+    wait: float,
+    now: datetime,
+) -> Plan:
+    """Return the transaction that makes a release run.
+
+    Args:
+        situation: what the gates decided on; the transaction checks that it still holds.
+        action: deploy or rollback.
+        release: what shall run; its content is on the host.
+        origin: who asks.
+        wait: seconds to wait for another run.
+        now: the client's clock.
+    """
+    service, image = situation.service, situation.image(release.tag)
+    previous, previous_entry = _previous(situation, image.repository)
+    files = situation.configuration.hash
+    files_changed = previous_entry is not None and previous_entry.files != files
+    return Plan(
+        run=new_run_id(now),
+        action=action,
+        service=service,
+        project=situation.configuration.project,
+        release=release,
+        image=str(image),
+        previous=previous,
+        previous_image=f"{image.repository}:{previous.tag}" if previous else "",
+        previous_run=previous_entry.run if previous_entry and files_changed else "",
+        replicas=situation.configured.replicas,
+        dependencies=tuple(d.name for d in situation.dependencies if d.absent),
+        recreate=_runs_unwell(situation, release),
+        seen_containers=situation.containers,
+        seen_history=situation.history.size,
+        files=files,
+        image_store=situation.facts.image_store,
+        next_seq=situation.history.next_seq,
+        found=situation.history.unfinished(),
+        keep_tags=_tags_to_keep(situation, release),
+        origin=origin,
+        wait=wait,
+        now=now,
+    )
+
+
+def commands(situation: Situation, release: Release, *, fetch: bool) -> tuple[str, ...]:
+    """Return what would run on the host, as a person would type it."""
+    service = situation.service
+    files, variable, tag = service.compose_files, service.tag_variable, release.tag
+    needed = [d.name for d in situation.dependencies if d.absent]
+    pull = [Command(("docker", "pull", str(situation.image(tag))))] if fetch else []
+    return tuple(
+        command.as_shell()
+        for command in (
+            Command(("cd", service.directory)),
+            *pull,
+            *(start(files, dependency, variable, tag) for dependency in needed),
+            up(files, service.name, variable, tag),
+        )
+    )
+
+
+def notes(situation: Situation, target: history.Entry | None = None) -> tuple[str, ...]:
+    """Return what is worth knowing and does not stop the run; `target`: of a rollback."""
+    return (
+        *(f"history: {problem}" for problem in situation.history.problems),
+        *_disk_notes(situation),
+        *(
+            f"run {e.run} ({e.action} of {e.service} {e.release.tag}) was interrupted"
+            for e in situation.history.unfinished()
+        ),
+        *(_rollback_notes(situation, target) if target else _deploy_notes(situation)),
+    )
+
+
+def _disk_notes(situation: Situation) -> tuple[str, ...]:
+    free = situation.facts.free_kib
+    if free is None or free >= _LOW_DISK_KIB:
+        return ()
+    return (f"only {free // 1024} MiB are free below {situation.service.directory}",)
+
+
+def _deploy_notes(situation: Situation) -> tuple[str, ...]:
+    service = situation.service
+    sharing = situation.configuration.sharing_tag(service.name)
+    if not sharing:
+        return ()
+    names = ", ".join(sharing)
+    return (f"{names} follows {service.tag_variable} too and is not touched by this run",)
+
+
+def _rollback_notes(situation: Situation, target: history.Entry) -> tuple[str, ...]:
+    warnings = gates.dependency_warnings(situation.dependencies)
+    if not target.files or target.files == situation.configuration.hash:
+        return warnings
+    changed = (
+        f"the compose files have changed since {target.release.tag} was deployed at {target.at}: "
+        "today's are used"
+    )
+    return (*warnings, changed)
+
+
+def _previous(situation: Situation, repository: str) -> tuple[Release | None, history.Entry | None]:
+    """What a failure puts back: what ran and was healthy, else the last recorded success.
+
+    What runs can be put back only if it is a tag of the service's own repository.
+    """
+    recorded, running = situation.history, situation.running
+    ours = bool(situation.containers) and (
+        situation.containers[0].reference.repository == repository
+    )
+    if running and running.tag and situation.well and ours:
+        return running, _entry_of(situation, running)
+    last = recorded.last_success(situation.service.name)
+    if last and situation.facts.has_image(last.release.image_id):
+        return last.release, last
+    return None, None
+
+
+def _entry_of(situation: Situation, release: Release) -> history.Entry | None:
+    entries = situation.history.of(situation.service.name)
+    same = (
+        entry
+        for entry in reversed(entries)
+        if entry.event == history.SUCCEEDED and history.same_release(entry.release, release)
+    )
+    return next(same, None)
+
+
+def _runs_unwell(situation: Situation, release: Release) -> bool:
+    """Compose sees no change in a container that is merely unhealthy."""
+    return not situation.well and any(c.image_id == release.image_id for c in situation.containers)
+
+
+def _tags_to_keep(situation: Situation, release: Release) -> tuple[str, ...] | None:
+    service = situation.service
+    if service.keep == 0:
+        return None
+    running = [c.reference.tag for c in situation.containers]
+    good = history.known_good_tags(situation.history, service.name, service.keep)
+    way_back = history.stack(situation.history.of(service.name))[-2:]
+    tags = [release.tag, *running, *good, *(entry.release.tag for entry in way_back)]
+    return tuple(dict.fromkeys(tags))

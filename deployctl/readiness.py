@@ -1,0 +1,154 @@
+"""Whether a host can take a run at all: facts → the configuration, or the error to raise. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+
+from deployctl.command import Completed
+from deployctl.compose import Configuration
+from deployctl.errors import HostError
+from deployctl.facts import HostFacts
+from deployctl.image import shown
+from deployctl.inventory import Host, Service
+
+
+def require_answers(facts: HostFacts, service: Service, host: Host) -> None:
+    """Raise a HostError unless docker answers and the directory is there."""
+    _require_tools(facts, host)
+    _require_paths(facts, service, host)
+    _require_docker(facts, host)
+
+
+def require_ready(facts: HostFacts, service: Service, host: Host) -> Configuration:
+    """Return the project's configuration on a host that can take a run.
+
+    Raises:
+        HostError: it cannot, and why; each has its remedy.
+    """
+    require_answers(facts, service, host)
+    _require_own_state(facts, service, host)
+    _require_history(facts, service, host)
+    if facts.killed_at_logout:
+        raise HostError(
+            "killed-at-logout",
+            f"logind on {host.name} kills what {facts.user} leaves running at logout "
+            "(KillUserProcesses=yes): a deploy would die with the connection",
+            hint=f"on the host, as root: loginctl enable-linger {facts.user}",
+        )
+    if facts.configuration is None:
+        raise _no_configuration(facts, service, host)
+    return facts.configuration
+
+
+def script_failed(host: Host, completed: Completed) -> HostError:
+    """Return the error for a host script that did not run to its end."""
+    words = completed.stderr.decode("utf-8", "replace").strip().splitlines()[-5:]
+    if host.sudo:
+        hint = (
+            f"does sudo -n work there? On the host, as root: visudo -f /etc/sudoers.d/{host.user}"
+        )
+    else:
+        hint = "can the user run sh there? Try: ssh USER@HOST sh -c true"
+    return HostError(
+        "script-failed",
+        f"the commands on {host.name} ended with exit status {completed.exit_status}",
+        hint=hint,
+        details=words,
+    )
+
+
+def _require_tools(facts: HostFacts, host: Host) -> None:
+    if facts.missing_tools:
+        names = ", ".join(facts.missing_tools)
+        raise HostError(
+            "tool-missing",
+            f"{host.name} lacks {names}",
+            hint="install it on the host (docker.io, util-linux, coreutils and sed have all that "
+            "is needed)",
+        )
+
+
+def _require_paths(facts: HostFacts, service: Service, host: Host) -> None:
+    names = (service.directory, *service.compose_files)
+    for name, state in zip(names, facts.paths, strict=False):
+        if state != "ok":
+            what = "directory" if name == service.directory else "compose file"
+            raise HostError(
+                "path-" + state,
+                f"the {what} {shown(name)} on {host.name} {_PATH_STATES.get(state, state)}",
+                hint=f"compare it with services.{service.name} in the inventory",
+            )
+    if len(facts.paths) != len(names):
+        raise HostError("host-garbled", f"{host.name} did not answer all questions")
+
+
+_PATH_STATES = {
+    "missing": "does not exist",
+    "wrong-kind": "is of the wrong kind",
+    "unreadable": "cannot be read by this user",
+}
+
+
+def _require_docker(facts: HostFacts, host: Host) -> None:
+    if facts.containers is not None:
+        return
+    if facts.docker_problem == "denied":
+        raise HostError(
+            "docker-denied",
+            f"{facts.user} may not use docker on {host.name}",
+            hint=f"on the host, as root: usermod -aG docker {facts.user} "
+            f"(or sudo = true in [hosts.{host.name}])",
+        )
+    reasons = {
+        "missing": "is not running: its socket does not exist",
+        "silent": "does not answer",
+        "remote": "does not answer (DOCKER_HOST is set there)",
+    }
+    raise HostError(
+        "docker-down",
+        f"docker on {host.name} {reasons.get(facts.docker_problem, 'does not answer')}",
+        hint="on the host: systemctl status docker",
+    )
+
+
+def _require_own_state(facts: HostFacts, service: Service, host: Host) -> None:
+    if facts.foreign_files:
+        names = ", ".join(map(shown, facts.foreign_files))
+        if facts.foreign_files[-1] == "not-writable":
+            what = f"{service.state_directory} on {host.name} cannot be written by {facts.user}"
+        else:
+            what = f"files of another user are in {service.state_directory}: {names}"
+        raise HostError(
+            "state-foreign",
+            what,
+            hint=f"on the host, as root: chown -R {facts.user} {service.state_directory}, "
+            "or set state_directory in the inventory",
+        )
+
+
+def _require_history(facts: HostFacts, service: Service, host: Host) -> None:
+    if not facts.history.readable:
+        path = posixpath.join(service.state_directory, "history.jsonl")
+        raise HostError(
+            "history-unreadable",
+            f"{path} on {host.name} is there but {facts.user} cannot read it",
+            hint=f"on the host, as root: chown {facts.user} {path}",
+        )
+
+
+def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostError:
+    if facts.compose_missing:
+        return HostError(
+            "compose-missing",
+            f"{host.name} has no Compose v2 (`docker compose`); the old docker-compose will not do",
+            hint="install Docker's compose plugin: apt-get install docker-compose-plugin, "
+            "or docker-compose on Debian 13",
+        )
+    return HostError(
+        "compose-invalid",
+        f"docker compose cannot resolve the compose files of {service.name} on {host.name}",
+        hint=f"on the host, in {service.directory}: docker compose "
+        + " ".join(f"-f {file}" for file in service.compose_files)
+        + " config",
+        details=facts.complaints,
+    )
