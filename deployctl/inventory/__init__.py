@@ -1,0 +1,18 @@
+"""The inventory: TOML text → frozen, typed values, with all mistakes reported at once."""
+
+from __future__ import annotations
+
+from deployctl.inventory.checks import parse_duration
+from deployctl.inventory.model import EnvironmentProblem, Gates, Host, Inventory, Service
+from deployctl.inventory.parser import load, parse
+
+__all__ = [
+    "EnvironmentProblem",
+    "Gates",
+    "Host",
+    "Inventory",
+    "Service",
+    "load",
+    "parse",
+    "parse_duration",
+]

@@ -1,0 +1,270 @@
+"""What one string may be. A check returns the value it stands for, or raises ValueError.
+
+The reason in that ValueError is said of the string ("is empty", "has a space in it"): the caller
+puts the subject in front, which is the string itself, or, where it came from the environment and
+may be a secret, only the variable's name.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from deployctl.inventory.text import shown
+
+LONGEST_DURATION = 86400.0
+"""Seconds."""
+
+# Not compiled here: most commands need a few of them only, and `re` keeps those.
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
+_SURROGATE = r"[\ud800-\udfff]"
+_HOST_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+_SERVICE_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_LONGEST_SERVICE_NAME = 128
+_ADDRESS = r"[A-Za-z0-9_.:][A-Za-z0-9_.:%-]*"
+_USER = r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*"
+_JUMP = r"(?:(?P<user>[^@]+)@)?(?P<address>\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]+))?"
+_FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
+_PUBLIC_KEY = r"((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+) +([A-Za-z0-9+/]+={0,2})(?: .*)?"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_RESERVED_VARIABLE = r"(?:PATH|HOME|IFS|ENV|PWD|SHELL|USER)|(?:LD|DOCKER|COMPOSE|DEPLOYCTL)_.*"
+_DURATION = (
+    r"(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,9})ms)?"
+)
+_REMOTE_FILE = r"[A-Za-z0-9+.-]+://|git@"
+_REF = r"refs/(?:heads|tags)/[^/].*"
+# git-check-ref-format(1); the wildcard has a message of its own.
+_REF_MISFIT = r"[ ~^:?\[\\]|\.\.|@\{|//|/\.|(?:/|\.|\.lock)$|\.lock/"
+_LARGEST_PORT = 65535
+
+
+def plain(text: str) -> str:
+    """Accept any text that is not empty and has no control characters."""
+    if not text:
+        raise ValueError("is empty")
+    if re.search(_CONTROL, text):
+        raise ValueError("has a control character in it (such as a newline)")
+    if re.search(_SURROGATE, text):
+        raise ValueError("is not valid Unicode")
+    return text
+
+
+def host_name(text: str) -> str:
+    """Accept the name of a host in the inventory."""
+    return _matching(
+        _HOST_NAME,
+        text,
+        "cannot name a host: use letters, digits, '.', '_' and '-', at most 63, "
+        "with a letter or digit first",
+    )
+
+
+def service_name(text: str) -> str:
+    """Accept a name that fits both a Compose service and a component of an image's name."""
+    if len(text) > _LONGEST_SERVICE_NAME:
+        raise ValueError(f"is longer than {_LONGEST_SERVICE_NAME} characters")
+    return _matching(
+        _SERVICE_NAME,
+        text,
+        "cannot name a service: it is also part of an image's name (deployctl/SERVICE), so use "
+        "a-z and 0-9, with '.', '_', '__' or '-' between them",
+    )
+
+
+def address(text: str) -> str:
+    """Accept a host name, an IP address or an alias of ssh_config."""
+    if "://" in plain(text):
+        raise ValueError("is a URL: write the host name or IP address only")
+    if "@" in text:
+        raise ValueError("has a login in it: write that as `user`")
+    if text.startswith("["):
+        raise ValueError("is in brackets: write an IPv6 address without them")
+    if re.fullmatch(r"[^:]+:[0-9]+", text):
+        raise ValueError("has a port in it: write that as `port`")
+    # ssh_config may hand it to a shell (ProxyCommand %h): nothing that a shell would act on.
+    return _matching(_ADDRESS, text, "is not a host name, an IP address or an ssh_config alias")
+
+
+def user(text: str) -> str:
+    """Accept a login name that no shell and no option parser can misread."""
+    return _matching(
+        _USER,
+        plain(text),
+        "is not a login name: use letters, digits and . _ - + @, without '-' first",
+    )
+
+
+def port(text: str) -> int:
+    """Accept a TCP port in decimal digits."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 0 < int(text) <= _LARGEST_PORT:
+        raise ValueError(f"is not a port number from 1 to {_LARGEST_PORT}")
+    return int(text)
+
+
+def proxy_jump(text: str) -> str:
+    """Accept one jump host, as `[user@]host[:port]`."""
+    parts = re.fullmatch(_JUMP, plain(text))
+    if not parts:
+        raise ValueError("is not one jump host: write [user@]host[:port]")
+    address(parts["address"].strip("[]"))
+    if parts["user"]:
+        user(parts["user"])
+    if parts["port"]:
+        port(parts["port"])
+    return text
+
+
+def host_key(text: str) -> str:
+    """Accept a fingerprint or a public key line; return the fingerprint, "SHA256:…"."""
+    if re.fullmatch(_FINGERPRINT, plain(text)):
+        return text
+    line = re.fullmatch(_PUBLIC_KEY, text)
+    if not line:
+        raise ValueError(
+            'is not a host key: write "SHA256:" and 43 characters, as `ssh-keygen -lf` prints '
+            'it, or a public key line ("ssh-ed25519 AAAA…")'
+        )
+    return _fingerprint(line[1], line[2])
+
+
+def private_key(text: str) -> str:
+    """Accept the text of a private key, however the secret store wrapped it."""
+    key = text.replace("\r\n", "\n").strip()
+    if key.startswith(("ssh-", "ecdsa-", "sk-")):
+        raise ValueError("is a public key: the private one is needed")
+    if not key.startswith("-----BEGIN"):
+        raise ValueError("is not a private key: its first line reads -----BEGIN … PRIVATE KEY-----")
+    if "\n" not in key or "\0" in key:
+        raise ValueError(
+            "is a private key that lost its line breaks: store it as it is in the file"
+        )
+    return key + "\n"
+
+
+def passphrase(text: str) -> str:
+    """Accept a passphrase; a line break at its end was not typed by its owner."""
+    return text.rstrip("\r\n")
+
+
+def directory(text: str) -> str:
+    """Accept an absolute path on the host; return it in its shortest spelling."""
+    if not plain(text).startswith("/"):
+        raise ValueError("is not an absolute path: start it with /")
+    # Behind a symbolic link `..` is not what it seems, and directories are compared by name.
+    if ".." in text.split("/"):
+        raise ValueError('has ".." in it: write the path without')
+    return "/" + posixpath.normpath(text).strip("/")
+
+
+def compose_file(text: str) -> str:
+    """Accept a compose file's path on the host, exactly as written."""
+    if plain(text).startswith("-"):
+        raise ValueError("would be read as an option (or as standard input): write ./ before it")
+    if re.match(_REMOTE_FILE, text):
+        raise ValueError("is not a file on the host")
+    if text.endswith("/"):
+        raise ValueError("is a directory: name the file")
+    return text
+
+
+def local_file(text: str, *, home: str | None, base: str) -> str:
+    """Accept a path on this computer; `~` is `home`, a relative path starts at `base`."""
+    if plain(text) == "~" or text.endswith("/"):
+        raise ValueError("is a directory: name the file")
+    if text.startswith("~/"):
+        # Without HOME it stays: a host that is not used must not fail the whole inventory.
+        return posixpath.join(home, text[2:]) if home else text
+    if text.startswith("~"):
+        raise ValueError("starts with another user's home: write its absolute path")
+    return posixpath.join(base, text)
+
+
+def variable(text: str) -> str:
+    """Accept the name of an environment variable."""
+    return _matching(
+        _VARIABLE, text, "is not a variable's name: use A-Z, a-z, 0-9 and _, without a digit first"
+    )
+
+
+def tag_variable(text: str) -> str:
+    """Accept the name of a variable that may carry the tag."""
+    if re.fullmatch(_RESERVED_VARIABLE, variable(text)):
+        raise ValueError("already has a meaning for the shell or docker: use another name")
+    return text
+
+
+def source_ref(text: str) -> str:
+    """Accept the full name of one branch or tag."""
+    if "*" in plain(text):
+        raise ValueError("has a wildcard in it: name each branch or tag")
+    if text.startswith("refs/pull/"):
+        raise ValueError("is a pull request: those never deploy")
+    if not text.startswith("refs/"):
+        raise ValueError(f"is not a full ref: write {shown('refs/heads/' + text)}, for a branch")
+    if not re.fullmatch(_REF, text) or re.search(_REF_MISFIT, text):
+        raise ValueError("is not the name of a branch (refs/heads/…) or tag (refs/tags/…)")
+    return text
+
+
+def model(text: str) -> str:
+    """Accept a deploy model."""
+    if text not in {"compose", "gitops"}:
+        raise ValueError('is no deploy model: write "compose" or "gitops"')
+    return text
+
+
+def duration(text: str) -> float:
+    """Accept "500ms", "60s", "2m", "1m30s"; return seconds."""
+    parts = re.fullmatch(_DURATION, text)
+    if not text or not parts:
+        number = re.fullmatch(r"[0-9]{1,9}", text)
+        remedy = f'write "{text}s"' if number else 'write it like "60s", "2m", "1m30s" or "500ms"'
+        raise ValueError(f"is not a duration: {remedy}")
+    hours, minutes, seconds, milliseconds = (float(part or 0) for part in parts.groups())
+    return hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+
+
+def duration_or_zero(text: str) -> float:
+    """Accept a duration of at most a day; return seconds."""
+    seconds = duration(text)
+    if seconds > LONGEST_DURATION:
+        raise ValueError('is longer than a day ("24h")')
+    return seconds
+
+
+def positive_duration(text: str) -> float:
+    """Accept a duration of at most a day that does not end at once; return seconds."""
+    seconds = duration_or_zero(text)
+    if seconds == 0:
+        raise ValueError("is no time at all")
+    return seconds
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds that "500ms", "60s", "2m", "1m30s" or "1h" stand for.
+
+    Raises:
+        ValueError: with a message for the user.
+    """
+    try:
+        return duration(text)
+    except ValueError as refusal:
+        raise ValueError(f"{shown(text)} {refusal}") from None
+
+
+def _matching(pattern: str, text: str, otherwise: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise ValueError(otherwise if text else "is empty")
+    return text
+
+
+def _fingerprint(kind: str, encoded: str) -> str:
+    # Few inventories hold a whole key, and these imports cost start-up time.
+    from base64 import b64decode, b64encode
+    from hashlib import sha256
+
+    blob = b64decode(encoded + "=" * (-len(encoded) % 4))
+    # A key starts with the length and text of its own type: RFC 4253, section 6.6.
+    if not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode("ascii")):
+        raise ValueError(f"is damaged: what follows {kind} is not a key of this type")
+    return "SHA256:" + b64encode(sha256(blob).digest()).decode("ascii").rstrip("=")

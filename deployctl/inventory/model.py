@@ -1,0 +1,196 @@
+"""What an inventory says, as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from deployctl.errors import UsageError
+from deployctl.inventory.text import did_you_mean, escaped, listing, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True)
+class Host:
+    """How to reach one host, and how to know that it is the right one.
+
+    Attributes:
+        name: the key in `[hosts]`.
+        address: host name or IP address, or an alias of the user's ssh_config.
+        port: TCP port; None: ssh_config's, else 22.
+        user: login; None: ssh_config's, else the local user's name.
+        private_key: the text of a private key, ending with a newline (a secret: never shown);
+            None: not given.
+        private_key_source: where the text came from, for messages ("DEPLOY_SSH_KEY").
+        passphrase: of that key or identity file (a secret); None: not given.
+        identity_file: path of a private key file; None: not given.
+        host_key: pinned fingerprint, "SHA256:…"; None: known_hosts decides.
+        known_hosts: path of a known_hosts file used instead of the user's; None: the user's.
+        proxy_jump: "user@host:port" of a jump host; None: ssh_config's ProxyJump, if any.
+        connect_timeout: seconds for the connection, key exchange and authentication each.
+        sudo: whether host scripts run under `sudo -n`.
+    """
+
+    name: str
+    address: str
+    port: int | None = None
+    user: str | None = None
+    private_key: str | None = field(default=None, repr=False)
+    private_key_source: str = ""
+    passphrase: str | None = field(default=None, repr=False)
+    identity_file: str | None = None
+    host_key: str | None = None
+    known_hosts: str | None = None
+    proxy_jump: str | None = None
+    connect_timeout: float = 10.0
+    sudo: bool = False
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of a Compose project, as deployctl deploys it.
+
+    Attributes:
+        name: the service's name in the compose files.
+        model: "compose" (SSH and Compose) or "gitops" (Git and Flux).
+        hosts: names of the hosts, in the order in which they are deployed.
+        directory: absolute path on the host where docker compose is called; empty for gitops.
+        compose_files: paths, absolute or relative to `directory`, in the order of the `-f`
+            options; empty for gitops.
+        tag_variable: name of the environment variable that carries the tag.
+        health_timeout: seconds that a new release has to become healthy.
+        stable: seconds that a release must stay up without a restart; None: 5 for a service
+            without a health check, 0 with one.
+        keep: known-good releases kept on the host for rollback; 0: all.
+        state_directory: absolute path of deployctl's files on the host; empty for gitops.
+    """
+
+    name: str
+    model: str
+    hosts: tuple[str, ...]
+    directory: str
+    compose_files: tuple[str, ...]
+    tag_variable: str = "IMAGE_TAG"
+    health_timeout: float = 60.0
+    stable: float | None = None
+    keep: int = 5
+    state_directory: str = ""
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What must hold before anything is deployed.
+
+    Attributes:
+        source_refs: Git refs from which a workflow may deploy; empty (never from a file): any.
+        long_tags: whether tags of 7 to 40 hex digits are accepted, not only of 7.
+    """
+
+    source_refs: tuple[str, ...] = ("refs/heads/main",)
+    long_tags: bool = False
+
+
+class EnvironmentProblem(NamedTuple):
+    """Why a host's setting could not be taken from the environment. Never holds the value.
+
+    Attributes:
+        variable: name of the environment variable.
+        setting: path of the setting that needs it ("hosts.vps.address").
+        reason: what is wrong, said of the variable ("is not set").
+        missing: whether it is unset or empty, not merely unusable.
+    """
+
+    variable: str
+    setting: str
+    reason: str
+    missing: bool
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything the inventory file says.
+
+    Attributes:
+        path: the file it was read from, for messages.
+        hosts: by name; only those that need nothing from the environment, or got it.
+        services: by name.
+        gates: rules for every service.
+        unresolved: the other hosts, by name, each with what it lacks. It matters only to those
+            who use such a host: completion and services elsewhere work without its secrets.
+    """
+
+    path: str
+    hosts: Mapping[str, Host]
+    services: Mapping[str, Service]
+    gates: Gates
+    unresolved: Mapping[str, tuple[EnvironmentProblem, ...]] = field(default_factory=dict)
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names of all hosts, sorted, whether or not the environment suffices for them."""
+        return tuple(sorted({*self.hosts, *self.unresolved}))
+
+    def host(self, name: str) -> Host:
+        """Return one host; raises UsageError as `resolve_hosts` does."""
+        return self.resolve_hosts([name])[0]
+
+    def resolve_hosts(self, names: Iterable[str]) -> tuple[Host, ...]:
+        """Return the hosts of these names, in this order.
+
+        Raises:
+            UsageError: "unknown-host"; or "environment-missing" / "environment-invalid", which
+                names every variable that these hosts lack (at least one is missing) or that has
+                a value they cannot use.
+        """
+        wanted = tuple(names)
+        for name in wanted:
+            if name not in self.hosts and name not in self.unresolved:
+                raise _unknown("host", name, self.host_names, self.path)
+        lacking = [name for name in dict.fromkeys(wanted) if name in self.unresolved]
+        if lacking:
+            raise _environment_error(
+                lacking, [problem for name in lacking for problem in self.unresolved[name]]
+            )
+        return tuple(self.hosts[name] for name in wanted)
+
+    def service(self, name: str) -> Service:
+        """Return one service.
+
+        Raises:
+            UsageError: "unknown-service".
+        """
+        if name not in self.services:
+            raise _unknown("service", name, self.services, self.path)
+        return self.services[name]
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], path: str) -> UsageError:
+    names = sorted(known)
+    listed = f"known: {listing(names)}" if names else "none is defined"
+    return UsageError(
+        f"unknown-{kind}",
+        f"unknown {kind} {shown(name)}{did_you_mean(name, names)}",
+        hint=f"{escaped(path)} — {listed}",
+    )
+
+
+def _environment_error(hosts: list[str], problems: list[EnvironmentProblem]) -> UsageError:
+    settings: dict[str, list[str]] = {}
+    for problem in problems:
+        settings.setdefault(f"{problem.variable} {problem.reason}", []).append(problem.setting)
+    lines = [f"{what} (for {', '.join(users)})" for what, users in settings.items()]
+    missing = any(problem.missing for problem in problems)
+    return UsageError(
+        "environment-missing" if missing else "environment-invalid",
+        lines[0] if len(lines) == 1 else _environment_summary(hosts, problems),
+        hint="export it in your shell, or pass it in the job's `env:` in a workflow",
+        details=() if len(lines) == 1 else lines,
+    )
+
+
+def _environment_summary(hosts: list[str], problems: list[EnvironmentProblem]) -> str:
+    variables = dict.fromkeys(problem.variable for problem in problems)
+    noun = "host" if len(hosts) == 1 else "hosts"
+    return f"{noun} {listing(hosts)}: missing or unusable in the environment: {listing(variables)}"
