@@ -1,0 +1,11 @@
+"""SSH connections: the only package that imports fabric and paramiko.
+
+`connect` opens a checked connection to one host, `Session.run` runs one command on it. Both are
+imported without fabric and paramiko, which take longer to import than everything else
+together: they are loaded while the TCP connection is being made.
+"""
+
+from deployctl.ssh.connection import connect
+from deployctl.ssh.session import Session
+
+__all__ = ["Session", "connect"]

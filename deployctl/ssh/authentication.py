@@ -1,0 +1,252 @@
+"""Logging in with keys, and saying afterwards which ones were tried."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from deployctl.errors import HostError
+from deployctl.ssh import keys
+from deployctl.ssh.failures import Place, printable
+from deployctl.ssh.keys import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from deployctl.inventory import Host
+    from deployctl.ssh.config import Target
+
+_DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+
+
+class KeyAuthentication:
+    """Tries one key after the other; paramiko calls `authenticate`.
+
+    Passwords and keyboard-interactive are never tried.
+
+    Args:
+        host: from the inventory.
+        target: the machine to log in to: that host or one of its jump hosts.
+        credentials: what there is to log in with. If the inventory gives a key, only that one
+            is used for the host; for jump hosts, others are tried after it.
+    """
+
+    def __init__(self, host: Host, target: Target, credentials: Credentials) -> None:
+        self._host = host
+        self._target = target
+        self._credentials = credentials
+        self._tried: list[str] = []
+        self._unusable: list[str] = []
+
+    def authenticate(self, transport: Any) -> None:
+        """Log in.
+
+        Raises:
+            HostError: auth-failed, connect-timeout or connection-closed.
+        """
+        import paramiko
+
+        allowed: list[str] = []
+        seen: set[bytes] = set()
+        for identity in self._identities():
+            if identity.public_blob in seen:
+                continue
+            seen.add(identity.public_blob)
+            self._tried.append(str(identity))
+            started = time.monotonic()
+            try:
+                transport.auth_publickey(self._target.user, identity.key)
+            except paramiko.BadAuthenticationType as error:
+                allowed = error.allowed_types
+                break
+            except (paramiko.SSHException, EOFError, OSError):
+                self._check_link(transport, time.monotonic() - started)
+                if not transport.is_active():  # too many keys for the host
+                    break
+                continue
+            if transport.is_authenticated():
+                return
+            break  # this key is accepted, but the host wants a second factor
+        raise self._error(transport, allowed)
+
+    def _check_link(self, transport: Any, seconds: float) -> None:
+        """Return if the failure of an attempt was the host's answer."""
+        place = self._target.place
+        if seconds >= self._target.timeout:
+            raise HostError(
+                "connect-timeout",
+                f"{place} did not answer to the login within {seconds:.0f} s",
+                hint="the host may be overloaded, or its name service (UseDNS, PAM) hang",
+            )
+        if len(self._tried) == 1 and not transport.is_active():
+            raise HostError(
+                "connection-closed",
+                f"{place} closed the connection during the login of {self._target.user}",
+                hint="the network may have failed: try again; otherwise the host's log says why "
+                "(`journalctl -u ssh`)",
+            )
+
+    def _identities(self) -> Iterator[Identity]:
+        target, credentials = self._target, self._credentials
+        if credentials.given is not None:
+            yield credentials.given
+            if not target.is_jump:
+                return
+        for name in target.identity_files:
+            yield from self._from_file(name)
+        if not target.only_those:
+            yield from credentials.agent.identities()
+        if not target.identity_files:
+            for name in _DEFAULT_FILES:
+                if Path(name).expanduser().exists():
+                    yield from self._from_file(name)
+
+    def _from_file(self, name: str) -> Iterator[Identity]:
+        try:
+            yield self._credentials.from_file(name)
+        except HostError as error:
+            self._unusable.append(error.message)
+
+    def _error(self, transport: Any, allowed: list[str]) -> HostError:
+        place, user = self._target.place, self._target.user
+        details = [f"tried: {key}" for key in self._tried]
+        details += [f"not usable: {problem}" for problem in self._unusable]
+        if allowed:
+            methods = printable(", ".join(allowed), 100)
+            details.append(f"the host allows other ways to log in only: {methods}")
+        if not self._tried:
+            return HostError(
+                "auth-failed",
+                f"there is no key to log in to {place} as {user}",
+                hint=_no_key_hint(self._host, place),
+                details=details,
+            )
+        count = "the key was" if len(self._tried) == 1 else f"{len(self._tried)} keys were"
+        closed = "" if transport.is_active() else "; then it closed the connection"
+        return HostError(
+            "auth-failed",
+            f"{place} does not let {user} in: {count} refused{closed}",
+            hint=f"the public key must be a line of ~{user}/.ssh/authorized_keys on the host "
+            f"(`ssh-copy-id -i KEY.pub {user}@{place.hostname}`), not writable by others; "
+            "the host's log says why: `journalctl -u ssh`",
+            details=details,
+        )
+
+
+def _no_key_hint(host: Host, place: Place) -> str:
+    return (
+        f'add to [hosts.{host.name}]: ssh_key = {{ env = "DEPLOY_SSH_KEY" }} or '
+        f'identity_file = "~/.ssh/…", or load a key into ssh-agent (`ssh-add`); no key yet: '
+        f"ssh-keygen -t ed25519, then ssh-copy-id to {place.hostname}"
+    )
+
+
+class Agent:
+    """The keys in ssh-agent; it is asked when the first one is needed."""
+
+    def __init__(self) -> None:
+        self._agent: Any = None
+
+    def identities(self) -> list[Identity]:
+        """Return all keys; none if there is no agent."""
+        import paramiko
+
+        try:
+            self._agent = self._agent or paramiko.Agent()
+            found = self._agent.get_keys()
+        except Exception:  # noqa: BLE001 - an agent that answers nonsense raises anything
+            return []
+        return [Identity(key, "ssh-agent") for key in found]
+
+    def holds(self, public_file: Path) -> Identity | None:
+        """Return the key whose public half is in this file."""
+        try:
+            public = public_file.read_text("utf-8", "replace").split()
+        except OSError:
+            return None
+        for identity in self.identities():
+            if public[1:2] == [identity.key.get_base64()]:
+                return identity
+        return None
+
+    def close(self) -> None:
+        """Close the connection to the agent; its keys cannot be used any more."""
+        if self._agent is not None:
+            self._agent.close()
+
+
+class Credentials:
+    """What there is to log in with, for the time of one `connect`.
+
+    Args:
+        host: from the inventory.
+
+    Raises:
+        HostError: key-unusable; the key that the inventory gives.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.agent = Agent()
+        self.given = self._given()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.agent.close()
+
+    def _given(self) -> Identity | None:
+        host = self._host
+        if host.private_key is not None:
+            source = host.private_key_source or "ssh_key"
+            return keys.load(host.private_key, host.passphrase, source)
+        if host.identity_file is not None:
+            return self.from_file(host.identity_file)
+        return None
+
+    def from_file(self, name: str) -> Identity:
+        """Return the key in a file, or the same key from the agent if the file is encrypted.
+
+        A public key's file stands for the same key in the agent, as in ssh_config. A certificate
+        beside the file ("…-cert.pub") is used with it, as ssh does.
+
+        Raises:
+            HostError: key-unusable.
+        """
+        path = Path(name).expanduser()
+        if path.suffix == ".pub" and (in_agent := self.agent.holds(path)):
+            return in_agent
+        try:
+            text = path.read_text("utf-8", "replace")
+        except OSError as error:
+            raise HostError(
+                "key-unusable",
+                f"cannot read the private key {name}: {error.strerror}",
+                hint="check `identity_file` and the file's permissions",
+            ) from error
+        try:
+            identity = keys.load(text, self._host.passphrase, name)
+        except keys.PassphraseNeededError:
+            if in_agent := self.agent.holds(Path(f"{path}.pub")):
+                return in_agent
+            raise
+        _load_certificate(identity, Path(f"{path}-cert.pub"))
+        return identity
+
+
+def _load_certificate(identity: Identity, path: Path) -> None:
+    import paramiko
+
+    # One that cannot be read is no reason not to try the key alone.
+    with suppress(paramiko.SSHException, ValueError, OSError):
+        if path.is_file():
+            identity.key.load_certificate(str(path))

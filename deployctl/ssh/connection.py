@@ -1,0 +1,223 @@
+"""Opening a connection: the way there, the host's identity, the login."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from deployctl.errors import HostError
+from deployctl.ssh import config, failures
+from deployctl.ssh.authentication import Credentials, KeyAuthentication
+from deployctl.ssh.hostkeys import HostKeyPolicy, Pin, known_keys, parse_pin
+from deployctl.ssh.session import CHANNEL_TIMEOUT, Session
+from deployctl.ssh.sockets import CommandSocket, EarlyConnection, RecordingSocket, open_tcp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deployctl.inventory import Host
+    from deployctl.ssh.config import Target
+
+KEEPALIVE = 5  # seconds without traffic after which something is sent
+
+# Paramiko logs tracebacks of its transport thread as errors, which Python prints on stderr for
+# want of another place. What matters reaches the user as an exception.
+_logger = logging.getLogger("paramiko")
+_logger.addHandler(logging.NullHandler())
+_logger.propagate = False
+
+Dial = Callable[[], Any]
+
+
+def connect(host: Host, *, ssh_config: Path | None = None) -> Session:
+    """Open a connection, check the host's identity, and log in.
+
+    May be called from several threads at a time.
+
+    Args:
+        host: from the inventory; what it leaves open comes from ssh_config.
+        ssh_config: a file used instead of ~/.ssh/config and /etc/ssh/ssh_config.
+
+    Raises:
+        HostError: the host cannot be reached or trusted, or does not let us in; `code` tells
+            which.
+    """
+    pin = _pin(host)
+    text = config.read(ssh_config)
+    contact = config.first_contact(host, text)
+    # Made while paramiko is being imported, which takes longer than most connections.
+    early = EarlyConnection(*contact, host.connect_timeout) if contact else None
+    try:
+        with Credentials(host) as credentials:
+            target = config.resolve(host, text)
+            return _connect_through_jumps(host, target, pin, credentials, early)
+    finally:
+        if early is not None:
+            early.discard()
+
+
+def _pin(host: Host) -> Pin | None:
+    if host.host_key is None:
+        return None
+    pin = parse_pin(host.host_key)
+    if pin is None:
+        raise HostError(
+            "host-key-invalid",
+            f"the host_key of {host.name} is neither a fingerprint nor a public key",
+            hint='write it as "SHA256:…", the second word that '
+            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the host",
+        )
+    return pin
+
+
+def _connect_through_jumps(
+    host: Host,
+    target: Target,
+    pin: Pin | None,
+    credentials: Credentials,
+    early: EarlyConnection | None,
+) -> Session:
+    with ExitStack() as opened:
+        via: Any = None
+        for jump in target.jumps:
+            try:
+                via = _log_in(host, jump, None, credentials, _dial(jump, via, early))
+            except HostError as error:
+                raise failures.at_jump_host(jump.place, error) from error
+            opened.callback(via.client.close)
+        connection = _log_in(host, target, pin, credentials, _dial(target, via, early))
+        opened.callback(connection.client.close)
+        return Session(host, connection.transport, opened.pop_all())
+
+
+def _dial(target: Target, via: Any, early: EarlyConnection | None) -> Dial:
+    """Return the function that makes one more raw connection to a machine."""
+    place = target.place
+
+    def tcp() -> Any:
+        try:
+            ready = early.take(place.hostname, place.port) if early else None
+            return ready or open_tcp(place.hostname, place.port, target.timeout)
+        except (OSError, UnicodeError) as error:
+            raise failures.dial_error(place, error, target.timeout) from error
+
+    def tunnel() -> Any:
+        return _open_tunnel(via, target)
+
+    def command() -> Any:
+        return CommandSocket(target.proxy_command or "")
+
+    if via is not None:
+        return tunnel
+    return command if target.proxy_command else tcp
+
+
+def _open_tunnel(via: Any, target: Target) -> Any:
+    import paramiko
+
+    place = target.place
+    try:
+        return via.transport.open_channel(
+            "direct-tcpip", (place.hostname, place.port), ("", 0), timeout=target.timeout
+        )
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        raise HostError(
+            "jump-failed",
+            f"the jump host {via.original_host} cannot reach {place}: "
+            f"{failures.printable(str(error))}",
+            hint="check the address as seen from the jump host, and AllowTcpForwarding in its "
+            "sshd_config",
+        ) from error
+
+
+def _log_in(
+    host: Host,
+    target: Target,
+    pin: Pin | None,
+    credentials: Credentials,
+    dial: Dial,
+) -> Any:
+    """Return a Fabric connection to one machine, checked and authenticated."""
+    place = target.place
+    known = known_keys(target.known_hosts, target.key_name, place.port)
+    policy = HostKeyPolicy(place, pin, known, is_jump=target.is_jump)
+    while True:
+        try:
+            return _open(target, dial(), policy, KeyAuthentication(host, target, credentials))
+        except HostError as error:
+            refusal = policy.refusal
+            if refusal is None or error.code not in (refusal.code, "ssh-incompatible"):
+                raise
+            # A pinned fingerprint does not tell the key's type, and a host with several keys
+            # shows one at a time: ask for the others, too, leaving out the types already seen.
+            if error.code == "ssh-incompatible" or not policy.algorithms():
+                raise refusal from None
+
+
+def _open(
+    target: Target, sock: Any, policy: HostKeyPolicy, authentication: KeyAuthentication
+) -> Any:
+    recording = RecordingSocket(sock)
+    connection = _fabric_connection(target, recording, policy, authentication)
+    started = time.monotonic()
+    try:
+        connection.open()
+    except HostError:
+        _close(connection, sock)
+        raise
+    except Exception as error:
+        # Anything: bytes from a peer that is no SSH server make paramiko raise what they like.
+        timed_out = time.monotonic() - started >= 0.9 * target.timeout
+        _close(connection, sock)
+        raise failures.handshake_error(
+            target.place, error, recording.first_bytes, timed_out=timed_out
+        ) from error
+    except BaseException:  # Ctrl-C
+        _close(connection, sock)
+        raise
+    connection.transport.set_keepalive(KEEPALIVE)
+    return connection
+
+
+def _fabric_connection(
+    target: Target, sock: Any, policy: HostKeyPolicy, authentication: KeyAuthentication
+) -> Any:
+    from fabric.config import Config
+    from fabric.connection import Connection
+    from paramiko import SSHConfig
+
+    from deployctl.ssh.transport import make_transport
+
+    def transport_factory(sock: Any, **_options: Any) -> Any:
+        return make_transport(sock, policy.algorithms(), target.timeout)
+
+    connection = Connection(
+        target.place.hostname,
+        user=target.user,
+        port=target.place.port,
+        # Lazy, with an empty ssh_config: neither ~/.fabric.yaml nor Fabric's reading of
+        # ssh_config has a say.
+        config=Config(lazy=True, ssh_config=SSHConfig()),
+        forward_agent=False,
+        connect_kwargs={
+            "sock": sock,
+            "timeout": target.timeout,
+            # Less than `timeout`, or a silent host gives the misleading "No existing session".
+            "banner_timeout": 0.9 * target.timeout,
+            "auth_timeout": target.timeout,
+            "channel_timeout": CHANNEL_TIMEOUT,
+            "compress": False,
+            "transport_factory": transport_factory,
+            "auth_strategy": authentication,
+        },
+    )
+    connection.client.set_missing_host_key_policy(policy)
+    return connection
+
+
+def _close(connection: Any, sock: Any) -> None:
+    connection.client.close()
+    sock.close()

@@ -1,0 +1,70 @@
+"""Bounded collection of what a remote command writes."""
+
+from __future__ import annotations
+
+MAX_LINE = 1024 * 1024  # bytes of a line that are passed on
+
+
+class Head:
+    """The first bytes of a stream.
+
+    Args:
+        limit: bytes kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        """Append a part of the stream."""
+        self._kept += chunk[: self._limit - len(self._kept)]
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._kept)
+
+
+class Tail:
+    """The last bytes of a stream.
+
+    Args:
+        limit: bytes kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._kept = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        """Append a part of the stream."""
+        self._kept += chunk
+        del self._kept[: -self._limit]
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._kept)
+
+
+class Lines:
+    """Splits a stream into lines of bounded length.
+
+    Args:
+        limit: bytes of a line that are kept; the rest of it is dropped.
+    """
+
+    def __init__(self, limit: int = MAX_LINE) -> None:
+        self._limit = limit
+        self._partial = bytearray()
+
+    def add(self, chunk: bytes) -> list[bytes]:
+        """Return the lines that this part of the stream completes, without line breaks."""
+        *ends, rest = chunk.split(b"\n")
+        lines = []
+        for end in ends:
+            self._extend(end)
+            lines.append(bytes(self._partial))
+            self._partial.clear()
+        self._extend(rest)
+        return lines
+
+    def _extend(self, part: bytes) -> None:
+        self._partial += part[: self._limit - len(self._partial)]
