@@ -1,0 +1,84 @@
+"""The program: run the command line, turn whatever comes out of it into an exit status."""
+
+from __future__ import annotations
+
+import gc
+
+# Before the other imports: looking for garbage among what they make takes longer than they do
+# (a sixth of a status), and a process that lives for seconds needs no collector.
+gc.disable()
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import typer
+
+from deployctl import errors
+from deployctl.cli import app
+from deployctl.errors import DeployctlError, InterruptedByUserError, UsageError
+from deployctl.render.output import Output
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its status; nothing else ends the program."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    status = run(sys.argv[1:])
+    gc.freeze()  # nor at its end
+    sys.exit(status)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit status; see docs/exit-codes.md."""
+    try:
+        status = app(list(argv) or ["--help"], standalone_mode=False)
+    except DeployctlError as error:
+        return _fail(error, argv)
+    except typer.TyperException as error:
+        return _fail(_usage_error(error), argv)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail(InterruptedByUserError("interrupted", "stopped"), argv)
+    except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a sentence
+        return _fail(_bug(error), argv)
+    return status if isinstance(status, int) else errors.EXIT_OK
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(error: DeployctlError, argv: Sequence[str]) -> int:
+    """Say it. The arguments may not have been understood, so --json is looked for in them."""
+    Output(os.environ, json="--json" in argv).error(error, _command_of(argv))
+    return error.exit_status
+
+
+def _command_of(argv: Sequence[str]) -> str:
+    names = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    return next((word for word in argv if word in names), "")
+
+
+def _usage_error(error: typer.TyperException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "deployctl"
+    return UsageError("usage", error.format_message(), hint=f"{command} --help")
+
+
+def _bug(error: Exception) -> DeployctlError:
+    if os.environ.get("DEPLOYCTL_DEBUG"):
+        import traceback
+
+        traceback.print_exc()
+    return DeployctlError(
+        "bug",
+        f"a bug in deployctl: {type(error).__name__}: {error}",
+        state="not known: the bug may have struck in the middle",
+        hint="deployctl status; please report it with the output of DEPLOYCTL_DEBUG=1",
+    )
+
+
+if __name__ == "__main__":
+    main()

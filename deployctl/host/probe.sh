@@ -1,0 +1,252 @@
+#!/bin/sh
+# Says what deployctl needs to know about a host and a Compose project on it. Changes nothing.
+#
+# usage: probe.sh MODE DIRECTORY STATE_DIRECTORY TAG_VARIABLE PLACEHOLDER COMPOSE_FILE...
+#
+#   MODE  status: what runs and what is recorded; change: also all that a deploy depends on
+#
+# Each line of the output is one fact, a JSON object: {"fact": NAME, …}. What a command or a
+# file says travels as base64, byte for byte, because nothing on the host is trusted to be text.
+set -u
+LC_ALL=C
+export LC_ALL
+
+docker_limit=30      # seconds for one docker call
+history_bytes=262144 # of the history's end; about 200 runs
+
+main() {
+    mode=$1 directory=$2 state=$3 tag_variable=$4 placeholder=$5
+    shift 5
+    host_fact
+    tools_fact
+    path_facts "$@"
+    cd "$directory" 2>/dev/null || return 0
+    command -v docker >/dev/null && command -v timeout >/dev/null || return 0
+    # The slow `compose config` runs beside the other facts: cat passes it on at the end.
+    compose_facts "$@" | {
+        docker_facts
+        state_facts
+        cat
+    }
+}
+
+# Prints fact NAME with what COMMAND says on its standard output, and its exit status.
+emit() {
+    name=$1
+    shift
+    printf '{"fact":"%s","output":"' "$name"
+    { status=$({ {
+        "$@"
+        echo $? >&3
+    } | base64 | tr -d '\n' >&4; } 3>&1); } 4>&1
+    printf '","status":%s}\n' "$status"
+}
+
+limited() {
+    timeout -k 5 "$docker_limit" "$@"
+}
+
+host_fact() {
+    read -r uptime _ </proc/uptime
+    printf '{"fact":"host","user":"%s","now":"%s","uptime":%s}\n' \
+        "$(id -un)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$uptime"
+}
+
+tools_fact() {
+    missing=
+    for tool in docker flock setsid timeout sha256sum base64 dd sed tail; do
+        command -v "$tool" >/dev/null || missing="$missing${missing:+,}\"$tool\""
+    done
+    printf '{"fact":"tools","missing":[%s]}\n' "$missing"
+}
+
+# The directory is path 0, the compose files follow in their order.
+path_facts() {
+    path_fact 0 "$directory" directory
+    index=0
+    for file; do
+        index=$((index + 1))
+        case $file in
+            /*) path_fact "$index" "$file" file ;;
+            *) path_fact "$index" "$directory/$file" file ;;
+        esac
+    done
+}
+
+path_fact() {
+    if ! [ -e "$2" ]; then
+        path_state=missing
+    elif [ "$3" = directory ] && ! [ -d "$2" ] || [ "$3" = file ] && ! [ -f "$2" ]; then
+        path_state=wrong-kind
+    elif ! [ -r "$2" ]; then
+        path_state=unreadable
+    else
+        path_state=ok
+    fi
+    printf '{"fact":"path","index":%s,"state":"%s"}\n' "$1" "$path_state"
+}
+
+# The two lists at once; cat passes the first on when the second is there.
+docker_facts() {
+    emit images limited docker image ls --digests --no-trunc \
+        --format '{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}}' | {
+        emit containers list_containers
+        cat
+    }
+}
+
+# Every Compose container on the host: the caller picks the project's. While another run
+# recreates one, it may vanish after it was listed: then all are asked for again.
+list_containers() {
+    attempts=5
+    while :; do
+        ids=$(limited docker ps -aq --no-trunc --filter label=com.docker.compose.service) || break
+        [ -n "$ids" ] || return 0
+        found=$(inspect_containers)
+        inspected=$?
+        if [ "$inspected" -eq 0 ]; then
+            printf '%s\n' "$found"
+            return 0
+        fi
+        attempts=$((attempts - 1))
+        # From 124 on, docker did not answer in time: it will not the next time, either.
+        if [ "$inspected" -ge 124 ] || [ "$attempts" -eq 0 ]; then
+            break
+        fi
+    done
+    socket_state
+    return 1
+}
+
+inspect_containers() {
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    limited docker inspect --type container --format \
+        '{"id":{{json .ID}},"name":{{json .Name}},"reference":{{json .Config.Image}},"image_id":{{json .Image}},"store":{{json .Driver}},"labels":{{json .Config.Labels}},"status":{{json .State.Status}},"started_at":{{json .State.StartedAt}},"exit_code":{{json .State.ExitCode}},"restarts":{{json .RestartCount}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}}}' \
+        $ids
+}
+
+# Why docker does not answer, decided by what can be seen, not by its words.
+socket_state() {
+    socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+    socket=${socket#unix://}
+    case $socket in
+        /*) ;;
+        *)
+            echo remote
+            return
+            ;;
+    esac
+    if ! [ -S "$socket" ]; then
+        echo missing
+    elif ! [ -w "$socket" ]; then
+        echo denied
+    else
+        echo silent
+    fi
+}
+
+compose_facts() {
+    [ "$mode" = change ] || return 0
+    emit config compose_config "$@"
+    [ "$status" = 0 ] || emit compose limited docker compose version --short
+}
+
+# The resolved configuration, with a placeholder as the tag: it says which image the tag
+# makes, and its hash does not depend on the tag.
+compose_config() {
+    file_count=$#
+    for file; do
+        set -- "$@" -f "$file"
+    done
+    shift "$file_count"
+    # On failure what it says is the evidence, on success only its answer.
+    answer=$(limited env "$tag_variable=$placeholder" docker compose "$@" --profile '*' config --format json 2>/dev/null) ||
+        {
+            limited env "$tag_variable=$placeholder" docker compose "$@" config --quiet 2>&1
+            return 1
+        }
+    printf '%s\n' "$answer"
+}
+
+state_facts() {
+    history_fact
+    lock_fact
+    emit hold show_if_there "$state/hold"
+    [ "$mode" = change ] || return 0
+    emit foreign foreign_files
+    emit disk df -Pk "$directory"
+    logout_fact
+}
+
+show_if_there() {
+    if [ -e "$1" ]; then
+        cat "$1"
+    fi
+}
+
+# The size first: a line that is appended in between is then seen as a change later on.
+history_fact() {
+    size=0
+    if [ -e "$state/history.jsonl" ]; then
+        size=$(wc -c <"$state/history.jsonl") || size=0
+    fi
+    printf '{"fact":"history-size","bytes":%s}\n' "$((size))"
+    emit history history_tail "$((size))"
+}
+
+history_tail() {
+    [ -e "$state/history.jsonl" ] || return 0
+    head -c "$1" "$state/history.jsonl" | tail -c "$history_bytes"
+    [ -f "$state/history.jsonl" ] && [ -r "$state/history.jsonl" ]
+}
+
+# A shared lock is tried, so that probes do not disturb each other.
+lock_fact() {
+    lock=free
+    if [ -e "$state/lock" ]; then
+        (flock -n -s 9) 9<"$state/lock" || holder_is_done || lock=held
+    fi
+    printf '{"fact":"lock","state":"%s"}\n' "$lock"
+    [ "$lock" = free ] || emit holder cat "$state/lock"
+}
+
+# A run that has its outcome holds the lock while it tidies up, and changes nothing any more.
+holder_is_done() {
+    read -r now_held <"$state/lock"
+    now_held=${now_held#*\"run\":\"}
+    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
+}
+
+# What another user (root, most often) made there makes a later write fail.
+foreign_files() {
+    if [ -d "$state" ]; then
+        find "$state" -maxdepth 1 ! -user "$(id -u)" | head -n 5
+    fi
+    if ! [ -w "$state" ] && { [ -e "$state" ] || ! can_be_made "$state"; }; then
+        echo "not-writable"
+    fi
+}
+
+can_be_made() {
+    parent=$1
+    while ! [ -e "$parent" ]; do
+        parent=$(dirname "$parent")
+    done
+    [ -w "$parent" ]
+}
+
+# Whether logind kills what this user leaves running when the SSH session ends: setsid does
+# not leave the session's scope.
+logout_fact() {
+    kills=no
+    if [ -d /run/systemd/system ] && grep -q 'session-.*\.scope' /proc/self/cgroup 2>/dev/null; then
+        if timeout 5 loginctl show-session -p KillUserProcesses 2>/dev/null | grep -q yes &&
+            ! [ -e "/var/lib/systemd/linger/$(id -un)" ]; then
+            kills=yes
+        fi
+    fi
+    printf '{"fact":"logout","kills":"%s"}\n' "$kills"
+}
+
+main "$@"

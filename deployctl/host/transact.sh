@@ -1,0 +1,742 @@
+#!/bin/sh
+# Changes what a service runs, as one transaction that ends in a recorded outcome.
+#
+# usage: transact.sh SCRIPT begin  OPTION… -- docker compose -f FILE…   start a run and follow it
+#        transact.sh SCRIPT follow OPTION… --                           watch a run again
+#        transact.sh SCRIPT change …                                    internal: the detached part
+#
+# SCRIPT is this very text: the detached part is started from it, so nothing is installed.
+# Options are `--name value` pairs; read_options lists them. Times are centiseconds of
+# /proc/uptime, which no clock change can move. Each line printed is an event, a JSON object.
+#
+# What can still refuse happens in the foreground, tied to the client. The change itself is
+# detached and holds the lock's descriptor (9), so the lock dies with it and not before.
+set -u
+LC_ALL=C
+export LC_ALL
+umask 022
+
+docker_limit=30      # seconds for one docker call that only asks
+up_limit=300         # seconds for one `docker compose up` or stop
+log_bytes=1048576    # what a run's log may hold
+shown_bytes=16384    # of a failing container's own log
+runs_kept=20         # directories in runs/
+reserve_blocks=16    # of 4 KiB, freed when the disk is full
+restarts_tolerated=3 # a container that restarts this often will not become healthy
+
+main() {
+    script=$1 verb=$2
+    shift 2
+    read_options "$@"
+    run_directory=$state/runs/$run
+    history=$state/history.jsonl
+    case $verb in
+        begin) begin "$@" ;;
+        change)
+            shift "$option_words"
+            change "$@"
+            ;;
+        follow) follow_run ;;
+        *) return 2 ;;
+    esac
+}
+
+read_options() {
+    option_words=1
+    while [ "$1" != -- ]; do
+        case $1 in
+            --directory) directory=$2 ;;                 # where docker compose is called
+            --state) state=$2 ;;                         # deployctl's own files
+            --run) run=$2 ;;                             # id of the run, made by the client
+            --holder) holder=$2 ;;                       # JSON: who holds the lock, for others to read
+            --wait) wait=$2 ;;                           # seconds to wait for the lock
+            --expect-history) expect_history=$2 ;;       # size of the history that was decided on
+            --expect-files) expect_files=$2 ;;           # hash of the resolved configuration
+            --expect-containers) expect_containers=$2 ;; # "ID IMAGE up|down" lines, sorted
+            --ignore-hold) ignore_hold=$2 ;;             # yes: a rollback is allowed under a hold
+            --project) project=$2 ;;
+            --service) service=$2 ;;
+            --replicas) replicas=$2 ;;         # containers that the service should have
+            --dependencies) dependencies=$2 ;; # services that are not there yet
+            --tag-variable) tag_variable=$2 ;;
+            --placeholder) placeholder=$2 ;; # the tag in the hashed configuration
+            --tag) tag=$2 ;;
+            --image) image=$2 ;;                       # REPOSITORY:TAG in the compose files
+            --image-id) image_id=$2 ;;                 # the verified content
+            --kept-image) kept_image=$2 ;;             # our own name for it
+            --recreate) recreate=$2 ;;                 # yes: also when compose sees no change
+            --health-timeout) health_timeout=$2 ;;     # centiseconds, as the next two
+            --stable-checked) stable_checked=$2 ;;     # to stay up, with a health check
+            --stable-unchecked) stable_unchecked=$2 ;; # and without one
+            --seq) seq=$2 ;;                           # number of the next history line
+            --found) found=$2 ;;                       # JSON fields of runs found interrupted, by line
+            --record) record=$2 ;;                     # JSON fields of this run's history lines
+            --restore-tag) restore_tag=$2 ;;
+            --restore-image) restore_image=$2 ;;
+            --restore-image-id) restore_image_id=$2 ;; # empty: there is nothing to go back to
+            --restore-config) restore_config=$2 ;;     # run whose kept configuration is used; may be empty
+            --keep) keep=$2 ;;                         # tags that stay; "all": every one
+            --kept-repository) kept_repository=$2 ;;   # deployctl/SERVICE
+            --releases-kept) releases_kept=$2 ;;       # configurations
+            --cancel) cancel=$2 ;;                     # follow: yes: a run not begun never will
+            --watch) watch=$2 ;;                       # follow: no: only say how it stands
+            *)
+                echo "transact.sh: unknown option $1" >&2
+                exit 2
+                ;;
+        esac
+        shift 2
+        option_words=$((option_words + 2))
+    done
+}
+
+# ---------------------------------------------------------------- foreground
+
+begin() {
+    cd "$directory" || return 1
+    prepare_state_directory || {
+        say '{"event":"refused","what":"state-directory"}'
+        return 0
+    }
+    exec 9>>"$state/lock"
+    take_lock || return 0
+    make_reserve
+    claim_run claimed || {
+        say_unclaimed
+        return 0
+    }
+    nothing_changed "$@" || return 0
+    say '{"event":"begun"}'
+    detach "$@"
+    follow
+}
+
+prepare_state_directory() {
+    make_state_directory || { free_reserve && make_state_directory; }
+}
+
+make_state_directory() {
+    mkdir -p "$state" &&
+        (umask 077 && mkdir -p "$state/runs" "$state/releases") &&
+        touch "$state/lock" "$history"
+}
+
+# Freed when the disk is full, so that a run can still be claimed and its outcome written: a
+# rollback must work then too. Where there is no room for it, it is made by a later run.
+make_reserve() {
+    [ -s "$state/reserve" ] ||
+        dd if=/dev/zero of="$state/reserve" bs=4096 count="$reserve_blocks" conv=fsync 2>/dev/null ||
+        free_reserve
+}
+
+free_reserve() {
+    rm -f "$state/reserve"
+}
+
+# A probe or a follower holds the lock shared for an instant, and a run that has its outcome until
+# it has tidied up: those are no holders.
+take_lock() {
+    attempts=0
+    until flock -n 9; do
+        attempts=$((attempts + 1))
+        if [ "$attempts" -lt 5 ] || { [ "$attempts" -lt 100 ] && holder_is_done; }; then
+            sleep 0.1
+        else
+            wait_turn || return 1
+        fi
+    done
+    # Through the descriptor of the locked file: the name is never replaced.
+    printf '%s\n' "$holder" >"$state/lock"
+}
+
+holder_is_done() {
+    read -r now_held <"$state/lock"
+    now_held=${now_held#*\"run\":\"}
+    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
+}
+
+# The client must answer each time: one that went away deploys nothing later on.
+wait_turn() {
+    now=$(uptime)
+    : "${wait_until:=$((now + wait * 100))}"
+    if [ "$now" -ge "$wait_until" ]; then
+        say_encoded busy holder "$(cat "$state/lock")"
+        return 1
+    fi
+    say_encoded waiting holder "$(cat "$state/lock")"
+    timeout 20 sh -c 'read -r answer' || return 1
+    sleep 0.3
+}
+
+# The first claim wins: a client that lost its connection may have claimed the run as
+# cancelled, and then it must never begin.
+claim_run() {
+    make_run_directory || { [ ! -d "$run_directory" ] && free_reserve && make_run_directory; } || return 1
+    # What it says matters only to those who come later; that it is there is the claim.
+    printf '%s\n' "$1" >"$run_directory/claim" || { free_reserve && printf '%s\n' "$1" >"$run_directory/claim"; }
+}
+
+make_run_directory() {
+    (umask 077 && mkdir "$run_directory" 2>/dev/null)
+}
+
+say_unclaimed() {
+    if [ -d "$run_directory" ]; then
+        say '{"event":"cancelled"}'
+    else
+        say '{"event":"refused","what":"state-directory"}'
+    fi
+}
+
+# What the gates decided on must still hold, now that nobody else can change it.
+nothing_changed() {
+    if [ "$ignore_hold" = no ] && [ -e "$state/hold" ]; then
+        say_encoded changed hold "$(cat "$state/hold")"
+        return 1
+    fi
+    if [ "$(($(wc -c <"$history")))" != "$expect_history" ]; then
+        say_encoded changed history "$(tail -n 1 "$history")"
+        return 1
+    fi
+    # The two slow questions at once. The one in the background must not keep the lock.
+    resolve_configuration "$@" 9>&- &
+    containers_now=$(service_containers)
+    if ! wait "$!"; then
+        say_encoded changed files "$(tail -n 5 "$run_directory/log")"
+        return 1
+    fi
+    if [ "$containers_now" != "$expect_containers" ]; then
+        say_encoded changed containers "$containers_now"
+        return 1
+    fi
+}
+
+# The configuration with the placeholder is what was hashed; with the tag it is what is kept.
+resolve_configuration() {
+    shift "$option_words"
+    (
+        umask 077
+        answer=$(limited env "$tag_variable=$placeholder" "$@" --profile '*' config --format json \
+            2>>"$run_directory/log") || exit 1
+        hash=$(printf '%s\n' "$answer" | sha256sum)
+        [ "${hash%% *}" = "$expect_files" ] || exit 1
+        # Kept after a success. Where there is no room for it, the run itself goes on.
+        printf '%s\n' "$answer" | sed "s/$placeholder/$tag/g" >"$run_directory/release.yml" || :
+    )
+}
+
+detach() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    setsid sh -c 'eval "$1"' "deployctl-$run" "$script" change "$@" \
+        </dev/null >>"$run_directory/log" 2>&1 &
+    # From here on only the detached part holds the lock.
+    exec 9>&-
+}
+
+# ---------------------------------------------------------------- following
+
+follow_run() {
+    # The directory may not be there yet either: then the claim makes it.
+    if [ "$cancel" = yes ] && prepare_state_directory && claim_run cancelled; then
+        say '{"event":"cancelled"}'
+    elif ! [ -d "$run_directory" ]; then
+        say '{"event":"unknown-run"}'
+    elif grep -q '^cancelled' "$run_directory/claim" 2>/dev/null; then
+        say '{"event":"cancelled"}'
+    elif [ "$watch" = no ] && ! [ -e "$run_directory/outcome" ] && lock_is_ours; then
+        say '{"event":"begun"}'
+    else
+        follow
+    fi
+}
+
+# Passes the run's events on until its outcome is there or nobody holds the lock for it.
+follow() {
+    rounds=0
+    until [ -e "$run_directory/events" ] || run_ended; do
+        sleep 0.02
+    done
+    if [ -e "$run_directory/events" ]; then
+        pass_events_on <"$run_directory/events"
+    fi
+    say_outcome
+}
+
+pass_events_on() {
+    ended=no
+    partial=
+    while :; do
+        while read -r line; do
+            say "$partial$line"
+            partial=
+        done
+        partial=$partial$line
+        [ "$ended" = no ] || return 0
+        # Once more after the end, for what was written in between.
+        if run_ended; then
+            ended=yes
+        else
+            sleep 0.02
+        fi
+    done
+}
+
+# The marker at each look; the lock, which takes processes to ask, less often.
+run_ended() {
+    [ ! -e "$run_directory/outcome" ] || return 0
+    rounds=$((rounds + 1))
+    [ "$((rounds % 40))" -eq 0 ] && ! lock_is_ours
+}
+
+# Whether a process of this run holds the lock, be it the change or a child that outlived it.
+lock_is_ours() {
+    # The shared lock is tried on a descriptor of its own.
+    ! (flock -n -s 8) 8<"$state/lock" && grep -qF "\"run\":\"$run\"" "$state/lock"
+}
+
+say_outcome() {
+    if [ -s "$run_directory/outcome" ]; then
+        say_encoded outcome entry "$(cat "$run_directory/outcome")"
+    else
+        say_encoded ended entry "$(grep -F "\"run\":\"$run\"" "$history" | tail -n 1)"
+    fi
+}
+
+say() {
+    printf '%s\n' "$1"
+}
+
+# say_encoded EVENT NAME TEXT
+say_encoded() {
+    printf '{"event":"%s","what":"%s","text":"%s"}\n' "$1" "$2" "$(printf '%s' "$3" | encode)"
+}
+
+encode() {
+    base64 | tr -d '\n'
+}
+
+# ---------------------------------------------------------------- detached
+
+change() {
+    began=$(uptime)
+    reason=
+    touched=no
+    stale_ids=
+    cd "$directory" || return 1
+    if ! { record_found && append started; }; then
+        refuse_unrecorded
+        return 1
+    fi
+    if release "$@"; then
+        keep_configuration
+        settle succeeded
+        limited docker tag "$image_id" "$kept_image"
+        prune_images
+    else
+        show_what_failed
+        put_back "$@"
+    fi
+    prune_files
+}
+
+# Nothing was changed yet, and what cannot be recorded is not begun.
+refuse_unrecorded() {
+    event '{"event":"refused","what":"history"}'
+    : >"$run_directory/outcome"
+}
+
+# Runs that an earlier command left without an outcome, and that nobody works on any more.
+record_found() {
+    [ -n "$found" ] || return 0
+    while read -r fields; do
+        append_line interrupted "$fields" || return 1
+    done <<FOUND
+$found
+FOUND
+}
+
+release() {
+    step tag && point_tag &&
+        start_dependencies "$@" &&
+        step up && compose_up "$@" &&
+        step health && wait_until_healthy "$image_id"
+}
+
+point_tag() {
+    limited docker tag "$image_id" "$image" || fail tag-failed
+}
+
+# Only services that are not on the host: those that are there are never touched.
+start_dependencies() {
+    [ -z "$dependencies" ] || step dependencies
+    for dependency in $dependencies; do
+        with_tag "$tag" "$@" up -d --no-recreate --no-build "$dependency" || {
+            fail dependency-failed
+            return 1
+        }
+        wait_for_dependency "$dependency" || {
+            fail dependency-unhealthy
+            return 1
+        }
+    done
+}
+
+compose_up() {
+    touched=yes
+    if [ "$recreate" = yes ]; then
+        set -- "$@" up -d --force-recreate
+    else
+        set -- "$@" up -d
+    fi
+    with_tag "$tag" "$@" --no-deps --no-build --pull never "$service" || fail up-failed
+}
+
+with_tag() {
+    tag_value=$1
+    shift
+    timeout -k 10 "$up_limit" env "$tag_variable=$tag_value" "$@"
+}
+
+fail() {
+    reason=$1
+    return 1
+}
+
+# ---------------------------------------------------------------- health
+
+# Polls instead of `up --wait`, which looks twice a second only and takes a crash loop for running.
+wait_until_healthy() {
+    wanted=$1
+    give_up=$(($(uptime) + health_timeout))
+    seen=
+    while :; do
+        look
+        case $verdict in
+            ready)
+                if stayed_up; then
+                    event "{\"event\":\"well\",\"what\":\"$health_known\"}"
+                    return 0
+                fi
+                ;;
+            waiting) seen= ;;
+            *)
+                fail "$verdict"
+                return 1
+                ;;
+        esac
+        [ "$(uptime)" -lt "$give_up" ] || {
+            fail health-timeout
+            return 1
+        }
+        sleep 0.05
+    done
+}
+
+# A service without a health check must stay up for a while, without a restart.
+stayed_up() {
+    if [ "$state_now" != "$seen" ]; then
+        seen=$state_now
+        seen_since=$(uptime)
+    fi
+    [ "$(($(uptime) - seen_since))" -ge "$stable_needed" ]
+}
+
+# Sets verdict to ready, waiting or the reason of a failure, from one look at the containers.
+look() {
+    verdict=waiting
+    state_now=$(service_state) || return 0
+    containers=0
+    stable_needed=$stable_checked
+    health_known=checked
+    outlook=ready
+    while read -r id content status restarts health started; do
+        [ -n "$id" ] || continue
+        containers=$((containers + 1))
+        judge_container
+    done <<STATE
+$state_now
+STATE
+    # Fewer than asked for: they may still be on their way.
+    if [ "$outlook" != ready ] || [ "$containers" -ge "$replicas" ]; then
+        verdict=$outlook
+    fi
+}
+
+judge_container() {
+    case $status/$health in
+        running/healthy) ;;
+        running/none)
+            stable_needed=$stable_unchecked
+            health_known=unchecked
+            ;;
+        running/unhealthy)
+            outlook=unhealthy
+            return
+            ;;
+        running/* | created/* | restarting/*) [ "$outlook" != ready ] || outlook=waiting ;;
+        *)
+            outlook=exited
+            return
+            ;;
+    esac
+    if [ "$restarts" -ge "$restarts_tolerated" ]; then
+        outlook=crash-loop
+    elif [ "$content" != "$wanted" ]; then
+        outlook=other-image
+    elif is_stale "$id"; then
+        outlook=not-recreated
+    fi
+    : "$started" # part of the state that must not change
+}
+
+is_stale() {
+    case " $stale_ids " in
+        *" $1 "*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# Up, or a one-shot that ended well.
+wait_for_dependency() {
+    give_up=$(($(uptime) + health_timeout))
+    while [ "$(uptime)" -lt "$give_up" ]; do
+        # Word splitting is wanted: the ids are hex digits.
+        # shellcheck disable=SC2046
+        case $(limited docker inspect --format \
+            '{{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' \
+            $(container_ids "$1")) in
+            "running 0 healthy" | "running 0 none" | "exited 0 "*) return 0 ;;
+            *) sleep 0.1 ;;
+        esac
+    done
+    return 1
+}
+
+container_ids() {
+    limited docker ps -aq --no-trunc \
+        --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1" \
+        --filter label=com.docker.compose.oneoff=False
+}
+
+# inspect_service FORMAT: a line for each of the service's containers.
+inspect_service() {
+    ids=$(container_ids "$service") || return 1
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || limited docker inspect --type container --format "$1" $ids
+}
+
+service_state() {
+    inspect_service '{{.ID}} {{.Image}} {{.State.Status}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.StartedAt}}'
+}
+
+service_containers() {
+    inspect_service '{{.ID}} {{.Image}} {{if .State.Paused}}down{{else if or .State.Running .State.Restarting}}up{{else}}down{{end}}' | sort
+}
+
+# ---------------------------------------------------------------- restore
+
+put_back() {
+    failure=$reason
+    if [ -z "$restore_image_id" ]; then
+        settle broken
+    elif [ "$touched" = no ] && still_runs && limited docker tag "$restore_image_id" "$restore_image"; then
+        settle restored
+    else
+        step restore
+        if restore "$@" || restore "$@"; then
+            reason=$failure
+            settle restored
+        else
+            restore_failure=$reason
+            reason=$failure
+            event "{\"event\":\"restore-failed\",\"reason\":\"$restore_failure\"}"
+            settle broken
+        fi
+    fi
+}
+
+# The failure came before the service was touched.
+still_runs() {
+    wanted=$restore_image_id
+    look
+    [ "$verdict" = ready ]
+}
+
+# Back to what ran, not merely to its tag. dockerd may still be stopping the old container for
+# a compose that is gone, so only a container made from now on counts.
+restore() {
+    stop_service
+    remove_leftovers
+    # In one line, for is_stale.
+    stale_ids=$(container_ids "$service" | tr '\n' ' ')
+    limited docker tag "$restore_image_id" "$restore_image" || {
+        fail tag-failed
+        return 1
+    }
+    restore_up "$@" || {
+        fail up-failed
+        return 1
+    }
+    wait_until_healthy "$restore_image_id"
+}
+
+stop_service() {
+    ids=$(container_ids "$service")
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || timeout -k 10 "$up_limit" docker stop $ids
+}
+
+# A recreate that was cut off leaves the new container under the name <12 hex digits>_NAME.
+remove_leftovers() {
+    hex='[0-9a-f]'
+    hex4=$hex$hex$hex$hex
+    inspect_service '{{.ID}} {{.Name}}' | while read -r id name; do
+        # The pattern is meant to match.
+        # shellcheck disable=SC2254
+        case $name in
+            /$hex4$hex4${hex4}_*) limited docker rm -f "$id" ;;
+            *) ;;
+        esac
+    done
+}
+
+# With the release's own configuration where the compose files have changed since.
+restore_up() {
+    kept=$state/releases/$service/$restore_config.yml
+    if [ -n "$restore_config" ] && [ -r "$kept" ]; then
+        set -- docker compose -p "$project" --project-directory "$(dirname "$4")" -f "$kept"
+    fi
+    with_tag "$restore_tag" "$@" up -d --force-recreate --no-deps --no-build --pull never "$service"
+}
+
+# ---------------------------------------------------------------- the record
+
+# settle EVENT: the outcome, first in the history, then for those who follow.
+settle() {
+    append "$1" || event '{"event":"not-recorded"}'
+    printf '%s\n' "$entry" >"$run_directory/outcome.new" && mv "$run_directory/outcome.new" "$run_directory/outcome"
+}
+
+append() {
+    append_line "$1" "$record"
+}
+
+# append_line EVENT FIELDS: FIELDS is JSON without its braces, made by the client.
+append_line() {
+    entry=$(printf '{"v":1,"seq":%s,"at":"%s","event":"%s",%s,"reason":"%s","seconds":%s}' \
+        "$seq" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$reason" "$(seconds_since_start)")
+    if ! append_synced; then
+        # The disk is full: this is what the reserve is for.
+        free_reserve
+        is_appended || append_synced || return 1
+    fi
+    seq=$((seq + 1))
+}
+
+# Whether only the syncing failed: the same line twice would look like a line put in by hand.
+is_appended() {
+    [ "$(tail -n 1 "$history")" = "$entry" ] && sync "$history"
+}
+
+# One write, so that a line is there whole or torn, never mixed; then on the disk. A torn end of
+# an earlier write is closed first, never glued to.
+append_synced() {
+    newline=
+    if [ -s "$history" ] && [ "$(tail -c 1 "$history" | wc -l)" -eq 0 ]; then
+        newline='
+'
+    fi
+    if dd if=/dev/null of=/dev/null oflag=append 2>/dev/null; then
+        printf '%s%s\n' "$newline" "$entry" |
+            dd of="$history" bs=64k oflag=append conv=notrunc,fsync 2>/dev/null
+    else
+        # A BusyBox without oflag.
+        printf '%s%s\n' "$newline" "$entry" >>"$history" && sync "$history"
+    fi
+}
+
+seconds_since_start() {
+    spent=$(($(uptime) - began))
+    printf '%d.%02d' "$((spent / 100))" "$((spent % 100))"
+}
+
+keep_configuration() {
+    (umask 077 && mkdir -p "$state/releases/$service") &&
+        mv "$run_directory/release.yml" "$state/releases/$service/$run.yml"
+}
+
+# ---------------------------------------------------------------- afterwards
+
+# Tags that are no rollback target any more. Never by force: docker keeps what is in use.
+prune_images() {
+    [ "$keep" != all ] || return 0
+    limited docker image ls --format '{{.Tag}}' "$kept_repository" | while read -r old; do
+        case " $keep " in
+            *" $old "*) ;;
+            *) limited docker image rm "$kept_repository:$old" "${image%:*}:$old" ;;
+        esac
+    done
+}
+
+prune_files() {
+    [ "$keep" = all ] || keep_newest "$releases_kept" "$state/releases/$service"
+    keep_newest "$runs_kept" "$state/runs"
+}
+
+# keep_newest COUNT DIRECTORY. The names are run ids: ls shows them unaltered.
+keep_newest() {
+    # shellcheck disable=SC2012
+    ls -1t "$2" | tail -n "+$(($1 + 1))" | while read -r old; do
+        rm -rf -- "${2:?}/$old"
+    done
+}
+
+# What everyone looks for next: the last lines of the container that failed.
+show_what_failed() {
+    failed_id=$(inspect_service '{{.Image}} {{.ID}}' | sed -n "s/^$image_id //p" | head -n 1)
+    if [ -n "$failed_id" ]; then
+        event_encoded container-log "$reason" "$(limited docker logs --tail 40 "$failed_id" 2>&1 | tail -c "$shown_bytes")"
+        event_encoded health-log "$reason" "$(limited docker inspect --format \
+            '{{with .State.Health}}{{range .Log}}{{.ExitCode}} {{.Output}}{{println}}{{end}}{{end}}' "$failed_id" | grep . | tail -n 3 | tail -c "$shown_bytes")"
+    fi
+    event_encoded run-log "$reason" "$(tail -n 20 "$run_directory/log" | tail -c "$shown_bytes")"
+}
+
+# ---------------------------------------------------------------- events
+
+# Never fatal: a full disk must not stop the change half way.
+event() {
+    printf '%s\n' "$1" >>"$run_directory/events" 2>/dev/null || :
+}
+
+event_encoded() {
+    event "$(say_encoded "$@")"
+}
+
+step() {
+    event "{\"event\":\"step\",\"what\":\"$1\",\"seconds\":$(seconds_since_start)}"
+    trim_log
+}
+
+# The log is written in append mode, so it can be emptied under its writers.
+trim_log() {
+    if [ "$(($(wc -c <"$run_directory/log")))" -gt "$log_bytes" ]; then
+        : >"$run_directory/log"
+    fi
+}
+
+# Without the lock: what watches the time in BusyBox outlives the call by a second.
+limited() {
+    timeout -k 5 "$docker_limit" "$@" 9>&-
+}
+
+# In centiseconds. The 1 in front keeps "05" from being read as octal.
+uptime() {
+    read -r up _ </proc/uptime
+    echo "$((${up%.*} * 100 + 1${up#*.} - 100))"
+}
+
+main "$@"

@@ -1,0 +1,210 @@
+"""Runs the transaction on one host and stays with it: follows, reconnects, never guesses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self, TypeAlias
+
+from deployctl import outcome, transaction
+from deployctl.command import Command, Completed
+from deployctl.errors import (
+    CommandTimeoutError,
+    ConnectionLostError,
+    HostError,
+    InterruptedByUserError,
+)
+from deployctl.inventory import Host
+from deployctl.model import Notice, Observer, Phase, StepStarted
+from deployctl.ssh import Session
+from deployctl.transaction import Plan, Transcript
+
+RECONNECT_LIMIT = 90.0  # seconds without a word from the host before the client gives up
+RECONNECT_PAUSE = 1.0
+_CANCEL_LIMIT = 10.0
+
+OnLine: TypeAlias = Callable[[bytes], bytes | None]
+
+_PHASES = {phase.value: phase for phase in Phase}
+
+
+@dataclass
+class Link:
+    """A connection to one host that can be made again.
+
+    Attributes:
+        host: where it goes.
+        connect: makes a session; raises HostError.
+    """
+
+    host: Host
+    connect: Callable[[Host], Session]
+    _session: Session | None = field(default=None, init=False)
+
+    @property
+    def session(self) -> Session:
+        """The open session; connects at the first use and after `drop`."""
+        if self._session is None:
+            self._session = self.connect(self.host)
+        return self._session
+
+    def run(self, command: Command, *, timeout: float, on_line: OnLine | None = None) -> Completed:
+        """Run a command there, whole under sudo where the inventory says so; see Session.run."""
+        wanted = command.under_sudo() if self.host.sudo else command
+        return self.session.run(wanted, timeout=timeout, on_line=on_line)
+
+    def drop(self) -> None:
+        """Close what is left of the connection, so that the next use makes a new one."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.drop()
+
+
+class _Listener:
+    """Hears a run's lines: keeps the transcript, tells the observer, answers when asked."""
+
+    def __init__(self, host: str, observer: Observer) -> None:
+        self.transcript = Transcript()
+        self._host = host
+        self._observer = observer
+        self._waiting_for = ""
+        self._told: set[str] = set()
+        self.words = 0
+
+    def __call__(self, line: bytes) -> bytes | None:
+        self.words += transaction.is_event(line)
+        self.transcript = transaction.hear(self.transcript, line)
+        if (holder := transaction.waiting_for(line)) is not None:
+            self._tell_waiting(holder.text)
+            return b"still here\n"
+        self._tell_step(self.transcript.step)
+        return None
+
+    def _tell_step(self, step: str) -> None:
+        """Once each: following a run again begins with the steps that were told before."""
+        if step in _PHASES and step not in self._told:
+            self._told.add(step)
+            self._observer(StepStarted(self._host, _PHASES[step]))
+
+    def ended(self) -> bool:
+        """Whether the run's end is known."""
+        return bool(self.transcript.end)
+
+    def _tell_waiting(self, holder: str) -> None:
+        if holder != self._waiting_for:
+            self._waiting_for = holder
+            self._observer(StepStarted(self._host, Phase.WAIT, holder))
+
+
+def run(link: Link, plan: Plan, observer: Observer) -> Transcript:
+    """Run a plan's transaction to its end and return what was heard of its success.
+
+    Raises:
+        DeployctlError: every other end, with its exit status.
+    """
+    listener = _Listener(link.host.name, observer)
+    try:
+        _begin(link, plan, listener, observer)
+        if not listener.ended():
+            _follow_again(link, _follow(plan), plan.run, listener, observer)
+    except KeyboardInterrupt:
+        raise _stopped_by_user(link, plan, listener) from None
+    outcome.success_entry(listener.transcript, link.host.name, plan.service.name, plan.run)
+    return listener.transcript
+
+
+def follow(link: Link, state_directory: str, run_id: str, observer: Observer) -> Transcript:
+    """Watch a run until its end and return what was heard.
+
+    Raises:
+        OutcomeUnknownError: the connection is lost for good.
+        HostError: the host cannot be reached in the first place.
+    """
+    listener = _Listener(link.host.name, observer)
+    command = transaction.follow_command(state_directory, run_id, cancel=False)
+    _ = link.session  # a host that cannot be reached at all is an error at once
+    _follow_again(link, command, run_id, listener, observer)
+    return listener.transcript
+
+
+def _begin(link: Link, plan: Plan, listener: _Listener, observer: Observer) -> None:
+    """Send the transaction. What it said is in the listener, also when the connection broke."""
+    command = transaction.begin_command(plan)
+    limit = transaction.begin_limit(plan)
+    try:
+        completed = link.run(command, timeout=limit, on_line=listener)
+    except (ConnectionLostError, CommandTimeoutError) as error:
+        observer(Notice(link.host.name, f"{error.message}; connecting again"))
+        link.drop()
+    else:
+        if not listener.ended() and completed.stderr:
+            observer(Notice(link.host.name, _last_line(completed.stderr)))
+
+
+def _follow(plan: Plan, *, watch: bool = True) -> Command:
+    """A run that has not begun by now must not begin behind the client's back."""
+    return transaction.follow_command(
+        plan.service.state_directory, plan.run, cancel=True, watch=watch
+    )
+
+
+def _follow_again(
+    link: Link, command: Command, run_id: str, listener: _Listener, observer: Observer
+) -> None:
+    """Ask for the run, connecting again as often as it takes, until its end is known.
+
+    Raises:
+        OutcomeUnknownError: the host did not say a word for RECONNECT_LIMIT seconds.
+    """
+    give_up = time.monotonic() + RECONNECT_LIMIT
+    while not listener.ended():
+        words_before = listener.words
+        watched_for = _watch(link, command, listener, observer)
+        if listener.ended():
+            return
+        # A run may be quiet for long: a watch that lasted counts as a word, too.
+        if listener.words > words_before or watched_for > RECONNECT_LIMIT:
+            give_up = time.monotonic() + RECONNECT_LIMIT
+        if time.monotonic() > give_up:
+            raise outcome.lost(link.host.name, run_id, begun=listener.transcript.begun)
+        time.sleep(RECONNECT_PAUSE)
+
+
+def _watch(link: Link, command: Command, listener: _Listener, observer: Observer) -> float:
+    """Listen to the run once; return for how many seconds there was a connection."""
+    began = None
+    try:
+        _ = link.session  # connects
+        began = time.monotonic()
+        link.run(command, timeout=transaction.FOLLOW_LIMIT, on_line=listener)
+    except HostError as error:
+        link.drop()
+        observer(Notice(link.host.name, f"{error.message}; connecting again"))
+    return 0.0 if began is None else time.monotonic() - began
+
+
+def _stopped_by_user(link: Link, plan: Plan, listener: _Listener) -> InterruptedByUserError:
+    """Ctrl-C stops the watching. A run that has not begun is cancelled; one that has goes on."""
+    if not listener.transcript.begun:
+        try:
+            link.run(_follow(plan, watch=False), timeout=_CANCEL_LIMIT, on_line=listener)
+        except (HostError, KeyboardInterrupt):
+            return outcome.interrupted(link.host.name, plan.run, state="unknown")
+    transcript = listener.transcript
+    if transcript.begun or transcript.entry():
+        state = "goes-on"
+    else:
+        state = "untouched" if transcript.end else "unknown"
+    return outcome.interrupted(link.host.name, plan.run, state=state)
+
+
+def _last_line(text: bytes) -> str:
+    lines = text.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""
