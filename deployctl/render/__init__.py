@@ -1,0 +1,1 @@
+"""Results, errors and events → text. The only place in the program that prints."""

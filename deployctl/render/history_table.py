@@ -1,0 +1,130 @@
+"""What was recorded on the hosts, as a table, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from deployctl.render.detail import detail
+from deployctl.render.table import Column, Table
+from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
+from deployctl.render.text import LONGEST, NOTHING, ago, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from deployctl.model import HistoryResult
+
+_STYLES = {
+    "succeeded": GREEN,
+    "restored": YELLOW,
+    "interrupted": YELLOW,
+    "broken": RED,
+    "started": DIM,
+}
+_LONGEST_CELL = 120
+_LONGEST_REASON_IN_COLUMN = 20
+_LARGEST_NUMBER = 1e15
+
+
+def history(
+    results: Sequence[HistoryResult], *, out: TextIO, color: bool, width: int, now: datetime
+) -> None:
+    """Write what is recorded, newest first, and at the end what could not be read.
+
+    A reason that a terminal has no room for stands below its line.
+
+    Args:
+        results: of the hosts.
+        out: stdout, usually.
+        color: whether to write colours.
+        width: of the terminal, in columns.
+        now: for "2 h ago"; aware.
+    """
+    page = Page(out, color=color, width=width)
+    lines = [(result.host, entry) for result in results for entry in reversed(result.entries)]
+    if lines:
+        _table(page, lines, now, several=len(results) > 1)
+    for result in results:
+        _remarks(page, result)
+
+
+def _table(
+    page: Page,
+    lines: Sequence[tuple[str, Mapping[str, object]]],
+    now: datetime,
+    *,
+    several: bool,
+) -> None:
+    services = {_text(entry, "service") for _, entry in lines}
+    longest = max(len(_text(entry, "reason")) for _, entry in lines)
+    layout = _layout(
+        several=several,
+        one_service=len(services) == 1,
+        reasons=page.width is None or 0 < longest <= _LONGEST_REASON_IN_COLUMN,
+    )
+    table = Table(
+        page,
+        [column for column, _ in layout],
+        [[_cell(page, host, entry, name, now) for _, name in layout] for host, entry in lines],
+    )
+    table.header()
+    for number, (_, entry) in enumerate(lines):
+        table.row(number)
+        reason = _text(entry, "reason")
+        if reason and not table.shows("REASON"):
+            detail(page, "reason", page.show(reason), DIM)
+
+
+def _layout(*, several: bool, one_service: bool, reasons: bool) -> list[tuple[Column, str]]:
+    """Return columns and the fields that they show."""
+    layout = [
+        (Column("SEQ", right=True), "seq"),
+        (Column("WHEN"), "at"),
+        (Column("EVENT"), "event"),
+        (Column("ACTION", importance=4), "action"),
+        (Column("SERVICE", importance=1 if one_service else 0), "service"),
+        (Column("TAG"), "tag"),
+        (Column("BY", importance=3), "by"),
+        (Column("SECONDS", importance=2, right=True), "seconds"),
+    ]
+    if several:
+        layout.insert(0, (Column("HOST"), "host"))
+    if reasons:
+        layout.append((Column("REASON", importance=5), "reason"))
+    return layout
+
+
+def _cell(
+    page: Page, host: str, entry: Mapping[str, object], name: str, now: datetime
+) -> tuple[str, str]:
+    if name == "host":
+        return (page.show(host, limit=_LONGEST_CELL) or NOTHING, BOLD)
+    text = _text(entry, name)
+    if name == "at":
+        text = ago(text, now) if page.width else stamp(text)
+    style = _STYLES.get(text, "") if name == "event" else ""
+    limit = LONGEST if name == "reason" else _LONGEST_CELL
+    return (page.show(text, limit=limit) or NOTHING, style)
+
+
+def _text(entry: Mapping[str, object], name: str) -> str:
+    """Return a field as text; what is neither text nor a sane number counts as missing."""
+    value = entry.get(name)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and -_LARGEST_NUMBER < value < _LARGEST_NUMBER:
+        return f"{value:.1f}" if name == "seconds" else str(value)
+    return ""
+
+
+def _remarks(page: Page, result: HistoryResult) -> None:
+    host = (f"{page.show(result.host)}: ", BOLD)
+    if result.error:
+        page.line(host, ("error: ", RED), page.show(result.error.message))
+        if result.error.hint:
+            page.line(host, "next: ", page.show(result.error.hint))
+    elif not result.entries:
+        page.line(host, "nothing is recorded yet")
+    for problem in result.problems:
+        page.line(host, ("problem: ", YELLOW), page.show(problem))

@@ -1,0 +1,148 @@
+"""Results, errors and events as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from deployctl.model import Action, HostOutcome, RolloutResult, RunResult
+from deployctl.render.history_table import history
+from deployctl.render.progress import Progress
+from deployctl.render.status_table import status
+from deployctl.render.terminal import (
+    BOLD,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    Page,
+    terminal_width,
+    wants_color,
+)
+from deployctl.render.text import ago, duration, pad, safe_lines
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from deployctl.errors import DeployctlError
+    from deployctl.render.terminal import Piece
+
+__all__ = ["Progress", "error", "history", "rollout", "status", "terminal_width", "wants_color"]
+
+_LONGEST_COMMAND = 50_000
+_LONGEST_MESSAGE = 20_000
+_MOST_DETAILS = 200
+_LONGEST_FACT = 200
+
+
+def rollout(result: RolloutResult, *, out: TextIO, color: bool, now: datetime) -> None:
+    """Write how a deploy or rollback went: a line for each host, and what belongs to it.
+
+    The text of a host's error is not part of it (see `error`); a run on a single host that
+    failed therefore writes nothing.
+
+    Args:
+        result: of the run.
+        out: stdout, usually.
+        color: whether to write colours.
+        now: for "2 h ago"; aware.
+    """
+    page = Page(out, color=color)
+    several = len(result.outcomes) + len(result.not_attempted) > 1
+    for outcome in result.outcomes:
+        if outcome.result:
+            _run(page, outcome.result, now)
+        elif several:
+            _failure(page, outcome)
+    for host in result.not_attempted:
+        page.line((f"{page.show(host)}: ", BOLD), ("not attempted", YELLOW))
+
+
+def error(err: DeployctlError, *, err_stream: TextIO, color: bool, host: str = "") -> None:
+    """Write what happened, in which state the host is and what to type next.
+
+    Args:
+        err: what to tell.
+        err_stream: stderr, usually.
+        color: whether to write colours.
+        host: named in front of the message; empty: not named.
+    """
+    page = Page(err_stream, color=color)
+    first, *more = [
+        page.encodable(line) for line in safe_lines(err.message, limit=_LONGEST_MESSAGE)
+    ]
+    where = f"{page.show(host)}: " if host else ""
+    page.line(("error: ", RED), where + first)
+    for line in more:
+        page.line(f"  {line}")
+    for line in _details(page, err):
+        page.line(("  | ", DIM), line)
+    if err.state:
+        page.line(("state: ", BOLD), page.show(err.state))
+    if err.hint:
+        page.line(("next: ", BOLD), page.show(err.hint))
+
+
+def _details(page: Page, err: DeployctlError) -> list[str]:
+    # The last lines of a container's log say why it died: where there are too many, they stay.
+    lines = [line for detail in err.details[-_MOST_DETAILS:] for line in safe_lines(detail)]
+    return [page.encodable(line) for line in lines[-_MOST_DETAILS:]]
+
+
+# ---------------------------------------------------------------- one host of a run
+
+
+def _run(page: Page, run: RunResult, now: datetime) -> None:
+    page.line((f"{page.show(run.host)}: ", BOLD), *_summary(page, run))
+    if run.target and run.outcome != "unchanged":
+        who = f" by {page.show(run.target.by, limit=_LONGEST_FACT)}" if run.target.by else ""
+        when = page.encodable(ago(run.target.deployed_at, now))
+        tag = page.show(run.target.release.tag, limit=_LONGEST_FACT)
+        page.line((f"  {tag} was deployed {when}{who}", DIM))
+    _verdicts(page, run)
+    for command in run.commands:
+        _command(page, command)
+    for note in run.notes:
+        page.line(("  note: ", YELLOW), page.show(note))
+
+
+def _summary(page: Page, run: RunResult) -> list[Piece]:
+    service = page.show(run.service, limit=_LONGEST_FACT)
+    tag = (page.show(run.release.tag, limit=_LONGEST_FACT), BOLD)
+    before = page.show(run.previous.tag, limit=_LONGEST_FACT) if run.previous else ""
+    well = ("healthy" if run.health_checked else "up (it has no health check)", GREEN)
+    if run.outcome == "unchanged":
+        return [f"{service} already runs ", tag, ", ", well, ": nothing to do"]
+    if run.outcome == "planned":
+        now = f" (now {before})" if before else " (nothing runs now)"
+        return [f"{service} would run ", tag, f"{now}; dry run: nothing was changed"]
+    again = " again" if run.action is Action.ROLLBACK else ""
+    was = f" (was {before})" if before else " (nothing ran before)"
+    if before == tag[0]:
+        again, was = " anew", ""
+    return [f"{service} runs ", tag, f"{again}{was}, ", well, f", {duration(run.seconds)}"]
+
+
+def _verdicts(page: Page, run: RunResult) -> None:
+    """All of them for a dry run; else only those that did not pass and still stopped nothing."""
+    shown = [v for v in run.verdicts if run.outcome == "planned" or not v.passed]
+    names = [page.show(verdict.gate, limit=_LONGEST_FACT) for verdict in shown]
+    width = max(map(len, names), default=0)
+    for name, verdict in zip(names, shown, strict=True):
+        mark = (page.yes, GREEN) if verdict.passed else (page.no, RED)
+        page.line("  ", mark, f" {pad(name, width)}  ", (page.show(verdict.evidence), DIM))
+
+
+def _command(page: Page, command: str) -> None:
+    first, *more = safe_lines(command, limit=_LONGEST_COMMAND)
+    page.line(("  $ ", DIM), page.encodable(first))
+    for line in more:
+        page.line(("  > ", DIM), page.encodable(line))
+
+
+def _failure(page: Page, outcome: HostOutcome) -> None:
+    err = outcome.error
+    what: list[Piece] = [("failed", RED)]
+    if err:
+        state = page.show(err.state)
+        what.append(f" ({page.show(err.code, limit=_LONGEST_FACT)}){': ' if state else ''}{state}")
+    page.line((f"{page.show(outcome.host)}: ", BOLD), *what)

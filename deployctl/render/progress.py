@@ -1,0 +1,194 @@
+"""What a run is doing, while it does it: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from deployctl.errors import RestoredError
+from deployctl.model import (
+    Event,
+    HostFinished,
+    HostStarted,
+    Notice,
+    Phase,
+    StepStarted,
+)
+from deployctl.render.terminal import (
+    BOLD,
+    DIM,
+    GREEN,
+    RED,
+    YELLOW,
+    Page,
+    animates,
+    wants_color,
+)
+from deployctl.render.text import columns, duration, pad
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from deployctl.render.live import LiveLine
+    from deployctl.render.terminal import Piece
+
+_LABELS = {
+    Phase.CONNECT: "connect",
+    Phase.PROBE: "look at the host",
+    Phase.FETCH: "fetch the image",
+    Phase.WAIT: "wait for the lock",
+    Phase.TAG: "set the tag",
+    Phase.DEPENDENCIES: "start dependencies",
+    Phase.UP: "recreate the service",
+    Phase.HEALTH: "wait until healthy",
+    Phase.RESTORE: "put the old release back",
+}
+_LABEL_WIDTH = max(map(len, _LABELS.values()))
+_DURATION_WIDTH = len("59.9 s")
+_LONGEST_DETAIL = 200
+
+
+class _Step:
+    """A step that runs."""
+
+    __slots__ = ("began", "detail", "phase")
+
+    def __init__(self, phase: Phase, detail: str, began: float) -> None:
+        self.phase = phase
+        self.detail = detail
+        self.began = began
+
+
+class Progress:
+    """The observer of a deploy or rollback; also a context manager, which owns the live line.
+
+    Each step is one line when it is over: a mark, what it was and how long it took. On a
+    terminal the running one is shown below, animated. In CI, with TERM=dumb and into files there
+    is no animation; NO_COLOR takes the colours only. Events may come from several threads.
+    It never fails: a run must not stop because nobody can read about it.
+
+    Args:
+        stream: stderr, usually.
+        environment: TERM, NO_COLOR and CI are looked at.
+        verbose: without animation, also write a line when a step begins.
+        clock: seconds that only go up.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        environment: Mapping[str, str],
+        *,
+        verbose: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._page = Page(stream, color=wants_color(stream, environment))
+        self._animated = animates(stream, environment)
+        self._color = wants_color(stream, environment)
+        self._live: LiveLine | None = None
+        self._announces = verbose and not self._animated
+        self._clock = clock
+        self._steps: dict[str, _Step] = {}
+        self._named = not self._animated  # a log is read out of context: it names the host always
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        if self._animated:
+            from deployctl.render.live import LiveLine
+
+            self._live = LiveLine(self._page.stream, self._running_steps, color=self._color)
+            self._quietly(self._live.start)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            with self._lock:
+                for host in list(self._steps):
+                    self._end_step(host, well=error is None)
+        finally:  # a second Ctrl-C must not leave the terminal without a cursor
+            if self._live:
+                self._quietly(self._live.stop)
+                self._live = None
+
+    def __call__(self, event: Event) -> None:
+        """Take notice of one event."""
+        with self._lock:
+            match event:
+                case HostStarted():
+                    self._named = self._named or event.count > 1
+                case StepStarted():
+                    # What was going on when the old release had to be put back has failed.
+                    self._end_step(event.host, well=event.phase is not Phase.RESTORE)
+                    self._begin_step(event)
+                case HostFinished():
+                    self._end_step(event.host, well=self._ended_well(event))
+                case Notice():
+                    self._notice(event)
+
+    def _begin_step(self, event: StepStarted) -> None:
+        detail = self._page.show(event.detail, limit=_LONGEST_DETAIL)
+        self._steps[event.host] = _Step(event.phase, detail, self._clock())
+        if self._announces:
+            self._print(*self._host(event.host), f"{self._page.ellipsis} {_LABELS[event.phase]}")
+
+    def _ended_well(self, event: HostFinished) -> bool:
+        step = self._steps.get(event.host)
+        restoring = step is not None and step.phase is Phase.RESTORE
+        return event.error is None or (restoring and isinstance(event.error, RestoredError))
+
+    def _end_step(self, host: str, *, well: bool) -> None:
+        step = self._steps.pop(host, None)
+        if step is None:
+            return
+        page = self._page
+        mark = (page.yes, GREEN) if well else (page.no, RED)
+        took = pad(duration(self._clock() - step.began), _DURATION_WIDTH, right=True)
+        label = pad(_LABELS[step.phase], _LABEL_WIDTH)
+        pieces: list[Piece] = [*self._host(host), mark, f" {label}  ", (took, DIM)]
+        if step.detail:
+            pieces += ["  ", (step.detail, DIM)]
+        self._print(*pieces)
+
+    def _host(self, host: str) -> list[Piece]:
+        return [(f"{self._page.show(host)}: ", BOLD)] if self._named else []
+
+    def _notice(self, notice: Notice) -> None:
+        self._print(*self._host(notice.host), ("note: ", YELLOW), self._page.show(notice.text))
+
+    def _print(self, *pieces: Piece) -> None:
+        line = self._page.compose(*pieces)
+        if self._live:
+            self._quietly(self._live.print, line)
+        else:
+            self._quietly(self._write, f"{line}\n")
+
+    def _running_steps(self) -> str:
+        """What the live line says; asked for from its own thread."""
+        with self._lock:
+            return self._page.encodable(" · ").join(map(self._running, self._steps))
+
+    def _running(self, host: str) -> str:
+        step = self._steps[host]
+        name = f"{self._page.show(host)}: " if self._named else ""
+        took = pad(duration(self._clock() - step.began), _DURATION_WIDTH, right=True)
+        detail = f"  {step.detail}" if step.detail else ""
+        width = _LABEL_WIDTH if len(self._steps) == 1 else columns(_LABELS[step.phase])
+        return f"{name}{pad(_LABELS[step.phase], width)}  {took}{detail}"
+
+    def _write(self, text: str) -> None:
+        self._page.stream.write(text)
+        self._page.stream.flush()
+
+    def _quietly(self, write: Callable[..., object], *arguments: str) -> None:
+        """The terminal may go away, or the stream be closed: the run goes on."""
+        with suppress(OSError, ValueError):
+            write(*arguments)
