@@ -1,0 +1,56 @@
+"""Hosts for the scripts to run on: under dash, BusyBox's shell, and BusyBox altogether."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.host import FakeHost, Flavour
+
+_MAKERS = {"dash": Flavour.dash, "ash": Flavour.ash, "busybox": Flavour.busybox}
+
+
+@pytest.fixture(scope="session")
+def flavours(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Flavour]:
+    """The shells, by name."""
+    directory = tmp_path_factory.mktemp("tools")
+    return {name: make(directory / name) for name, make in _MAKERS.items()}
+
+
+@pytest.fixture(scope="session")
+def running_host(
+    flavours: dict[str, Flavour], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], FakeHost]:
+    """Hosts on which release 1 was deployed, then 2, by shell. They are copied, never used."""
+    directory = tmp_path_factory.mktemp("hosts")
+
+    @functools.cache
+    def make(name: str) -> FakeHost:
+        host = FakeHost.make(directory / name, flavours[name])
+        host.deploy(1)
+        host.deploy(2)
+        host.forget_calls()
+        return host
+
+    return make
+
+
+@pytest.fixture(params=["dash", "ash"])
+def flavour(request: pytest.FixtureRequest, flavours: dict[str, Flavour]) -> Flavour:
+    """One shell after the other."""
+    return flavours[request.param]
+
+
+@pytest.fixture
+def empty(flavour: Flavour, tmp_path: Path) -> FakeHost:
+    """A host on which nothing was deployed yet."""
+    return FakeHost.make(tmp_path / "empty", flavour)
+
+
+@pytest.fixture
+def host(flavour: Flavour, running_host: Callable[[str], FakeHost], tmp_path: Path) -> FakeHost:
+    """A host that runs release 2; release 1 was there before."""
+    return running_host(flavour.name).copy(tmp_path / "host")

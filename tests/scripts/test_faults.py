@@ -1,0 +1,281 @@
+"""Whatever fails, hangs or is killed, at whichever call: a run ends in a recorded outcome.
+
+Each test runs one deploy again and again, with one fault at the first call of the transaction,
+at the second, and so on through all of them: of docker, and of the dd and mv that write the
+record. One checker, written once, looks at the host after each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from deployctl.errors import (
+    EXIT_BROKEN,
+    EXIT_BUSY,
+    EXIT_OK,
+    EXIT_REFUSED,
+    EXIT_RESTORED,
+    EXIT_UNREACHABLE,
+    DeployctlError,
+)
+from deployctl.model import State
+from deployctl.transaction import Plan
+from tests.scripts.host import DB, FakeHost
+
+UNTOUCHED = {EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_BUSY}
+OUTCOMES = {"succeeded", "restored", "broken", "interrupted"}
+EXIT_OF = {"succeeded": EXIT_OK, "restored": EXIT_RESTORED, "broken": EXIT_BROKEN}
+WORKERS = 16  # they sleep most of the time
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A deploy of release 3 where release 2 runs.
+
+    Attributes:
+        behaviour: of the containers of release 3.
+        ends: how it ends where nothing goes wrong.
+    """
+
+    behaviour: str
+    ends: str
+
+
+SCENARIOS = {
+    "a good release": Scenario("healthy", "succeeded"),
+    "a release that must be put back": Scenario("unhealthy", "restored"),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one deploy with a fault left behind."""
+
+    host: FakeHost
+    exit_status: int
+    run: str
+    words: str
+
+
+Check = Callable[[Run], None]
+
+
+# Each kind of fault at each call; those that a shell could take differently under both shells.
+CASES = [("dash", "a good release"), ("dash", "a release that must be put back")]
+one_shell = pytest.mark.parametrize(("flavour", "scenario"), CASES, indirect=True)
+both_shells = pytest.mark.parametrize(
+    ("flavour", "scenario"), [*CASES, ("ash", "a release that must be put back")], indirect=True
+)
+
+
+@pytest.fixture
+def scenario(request: pytest.FixtureRequest) -> Scenario:
+    return SCENARIOS[request.param]
+
+
+@both_shells
+def test_one_call_that_fails_never_needs_a_person(
+    host: FakeHost, scenario: Scenario, tmp_path: Path
+) -> None:
+    for_every_call(host, scenario, "fail", ends_well, tmp_path)
+
+
+@one_shell
+def test_one_call_that_does_its_work_and_fails_never_needs_a_person(
+    host: FakeHost, scenario: Scenario, tmp_path: Path
+) -> None:
+    for_every_call(host, scenario, "fail-after", ends_well, tmp_path)
+
+
+@one_shell
+def test_one_call_that_hangs_never_needs_a_person(
+    host: FakeHost, scenario: Scenario, tmp_path: Path
+) -> None:
+    host.hurry = 2.0
+    for_every_call(host, scenario, "hang", ends_well, tmp_path)
+
+
+@both_shells
+def test_a_run_whose_shell_is_killed_shows_as_interrupted_and_needs_no_clean_up(
+    host: FakeHost, scenario: Scenario, tmp_path: Path
+) -> None:
+    for_every_call(host, scenario, "kill-shell", is_interrupted_or_ended, tmp_path)
+
+
+@one_shell
+def test_a_run_that_is_killed_altogether_shows_as_interrupted_and_needs_no_clean_up(
+    host: FakeHost, scenario: Scenario, tmp_path: Path
+) -> None:
+    for_every_call(host, scenario, "kill-all", is_interrupted_or_ended, tmp_path)
+
+
+@one_shell
+def test_a_docker_that_is_gone_for_good_ends_in_a_recorded_outcome(
+    host: FakeHost, scenario: Scenario, tmp_path: Path
+) -> None:
+    for_every_call(host, scenario, "docker-dead", ends_in_truth, tmp_path)
+
+
+# ---------------------------------------------------------------- the checker
+
+
+def ends_well(run: Run) -> None:
+    """Nothing was done, or the new release runs, or the old one is back."""
+    assert run.exit_status in {EXIT_OK, EXIT_RESTORED, *UNTOUCHED}
+    ends_in_truth(run)
+
+
+def ends_in_truth(run: Run) -> None:
+    """The exit status, the record and what docker runs tell the same, and nothing is left over."""
+    host = run.host
+    host.mend()
+    is_recorded_once(host)
+    events = events_of(host)
+    if run.exit_status in UNTOUCHED:
+        assert events == []
+    else:
+        assert [EXIT_OF[e] for e in events if e in EXIT_OF] == [run.exit_status]
+        assert events == ["started", *events[1:]]
+    serves_what_is_said(host, run)
+    leaves_nothing_over(host)
+    follow_tells_the_same(host, run)
+
+
+def is_interrupted_or_ended(run: Run) -> None:
+    """A killed run has no outcome, or the one it had before it was killed."""
+    host = run.host
+    host.mend()
+    wait_for_lock(host)
+    events = events_of(host)
+    if events == ["started"]:
+        assert run.exit_status == EXIT_BROKEN
+        is_recorded_once(host, unfinished=1)
+        assert host.status() is State.INTERRUPTED
+    else:
+        is_recorded_once(host)
+        if events:
+            serves_what_is_said(host, run)
+            assert EXIT_OF[events[-1]] == run.exit_status
+        else:
+            assert run.exit_status in {*UNTOUCHED, EXIT_BROKEN}
+            assert host.serves() == 2
+    follow_tells_the_same(host, run)
+    takes_the_next_deploy(host)
+    if events == ["started"]:
+        assert events_of(host) == ["started", "interrupted"]
+
+
+def is_recorded_once(host: FakeHost, *, unfinished: int = 0) -> None:
+    """The numbering is unbroken, and each run that started has one outcome."""
+    lines = host.lines()
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    outcomes = Counter(line["run"] for line in lines if line["event"] in OUTCOMES)
+    started = [line["run"] for line in lines if line["event"] == "started"]
+    assert set(outcomes) <= set(started)
+    assert all(count == 1 for count in outcomes.values())
+    assert len(set(started) - set(outcomes)) == unfinished
+
+
+def events_of(host: FakeHost) -> list[str]:
+    """What the history says of the deploy with the fault."""
+    return [line["event"] for line in host.lines() if line["tag"].endswith("3")]
+
+
+def serves_what_is_said(host: FakeHost, run: Run) -> None:
+    """The service runs the release of the outcome, and its tag points to it."""
+    if run.exit_status == EXIT_BROKEN:
+        return
+    expected = 3 if run.exit_status == EXIT_OK else 2
+    assert host.serves() == expected
+    assert host.tagged(expected) == expected
+    assert [c["name"] for c in host.containers()] == ["infra-web-1"]
+
+
+def leaves_nothing_over(host: FakeHost) -> None:
+    """No lock; and the database was not touched."""
+    wait_for_lock(host)
+    assert [c["started"] for c in host.containers(DB)] == ["2026-01-01T00:00:01Z"]
+
+
+def follow_tells_the_same(host: FakeHost, run: Run) -> None:
+    """A follow afterwards gives the exit status that the client gave."""
+    try:
+        host.follow(run.run)
+        followed = EXIT_OK
+    except DeployctlError as error:
+        followed = error.exit_status
+    if run.exit_status in UNTOUCHED:
+        assert followed in UNTOUCHED
+    else:
+        assert followed == run.exit_status
+
+
+def takes_the_next_deploy(host: FakeHost) -> None:
+    """A plain deploy of a good release works, with nothing cleaned up by hand."""
+    host.run(host.plan(4))
+    assert host.serves() == 4
+    is_recorded_once(host)
+    leaves_nothing_over(host)
+
+
+# ---------------------------------------------------------------- the loop
+
+
+def for_every_call(
+    host: FakeHost, scenario: Scenario, kind: str, check: Check, directory: Path
+) -> None:
+    """Run the deploy once for each call that it makes, with the fault at that call."""
+    host.push(3, scenario.behaviour)
+    host.fetch(3)
+    host.fetch(4)
+    plan = host.plan(3)
+    calls = calls_of(host.copy(directory / "whole"), scenario, plan)
+
+    def attempt(number: int) -> str | None:
+        twin = host.copy(directory / str(number))
+        last = 9999 if kind == "docker-dead" else number
+        twin.break_at("transact", number, kind, last=last)
+        run = deploy(twin, plan)
+        try:
+            check(run)
+        except AssertionError as failure:
+            left = f"{run.words}: {twin.events()}, serves {twin.serves()}"
+            return f"call {number} ({calls[number - 1][:70]}): {left}: {failure}"
+        return None
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        failures = [found for found in pool.map(attempt, range(1, len(calls) + 1)) if found]
+    assert not failures, "\n".join(failures)
+
+
+def calls_of(host: FakeHost, scenario: Scenario, plan: Plan) -> list[str]:
+    """The calls of the deploy where nothing goes wrong."""
+    run = deploy(host, plan)
+    assert host.events()[-1] == f"{scenario.ends} 3", run.words
+    return host.calls("transact")
+
+
+def deploy(host: FakeHost, plan: Plan) -> Run:
+    """Run the transaction, and wait until nobody works on it any more."""
+    status, words = EXIT_OK, ""
+    try:
+        host.run(replace(plan, service=host.service))
+    except DeployctlError as error:
+        status, words = error.exit_status, error.message
+    wait_for_lock(host)
+    return Run(host, status, plan.run, words)
+
+
+def wait_for_lock(host: FakeHost) -> None:
+    """A docker call that outlives its run keeps the lock until it is over."""
+    give_up = time.monotonic() + 5
+    while not host.lock_is_free():
+        assert time.monotonic() < give_up, "the lock is still held"
+        time.sleep(0.02)

@@ -1,0 +1,235 @@
+"""What probe.sh finds on a host, in good order and in bad."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployctl import readiness, transaction
+from deployctl.errors import HostError
+from deployctl.facts import HostFacts
+from deployctl.inventory import Host
+from deployctl.model import State
+from tests.scripts.host import DB, WEB, FakeHost, LocalSession
+from tests.scripts.test_transact import cut, truncations
+from tests.unit.build import image_id
+
+
+def code(host: FakeHost, facts: HostFacts) -> str:
+    """Why a host cannot take a run; empty: it can."""
+    try:
+        readiness.require_ready(facts, host.service, Host(name="vps", address="vps"))
+    except HostError as error:
+        return error.code
+    return ""
+
+
+def test_a_host_in_good_order_is_described(host: FakeHost) -> None:
+    facts = host.probe()
+
+    assert code(host, facts) == ""
+    assert {(c.service, c.status) for c in facts.containers or ()} == {
+        (WEB, "running"),
+        (DB, "running"),
+    }
+    assert facts.has_image(image_id(2))
+    assert facts.history.next_seq == 5
+    assert facts.history.size == (host.state / "history.jsonl").stat().st_size
+    assert facts.holder is None
+    assert facts.hold is None
+    assert facts.free_kib
+    assert not facts.killed_at_logout
+
+
+def test_a_host_without_a_run_has_an_empty_history(empty: FakeHost) -> None:
+    facts = empty.probe()
+
+    assert code(empty, facts) == ""
+    assert facts.history.entries == ()
+    assert facts.containers == ()
+
+
+def test_a_probe_changes_nothing(host: FakeHost, empty: FakeHost) -> None:
+    for each in (host, empty):
+        before = snapshot(each.root / "opt")
+        each.probe()
+        each.probe(change=False)
+        assert snapshot(each.root / "opt") == before
+
+
+def snapshot(directory: Path) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def test_a_status_does_not_wait_for_compose(host: FakeHost) -> None:
+    host.forget_calls()
+
+    host.probe(change=False)
+
+    assert not [call for call in host.calls("probe") if " compose " in call]
+
+
+def test_the_configurations_hash_does_not_depend_on_the_tag_and_does_on_the_files(
+    host: FakeHost,
+) -> None:
+    before = host.probe().configuration
+    host.deploy(3)
+    after = host.probe().configuration
+    host.configure(environment={"DEBUG": "1"})
+    edited = host.probe().configuration
+
+    assert before
+    assert after
+    assert edited
+    assert before.hash == after.hash != edited.hash
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("", "path-missing"), ("compose/web.yml", "path-missing")],
+)
+def test_a_directory_or_file_that_is_missing_is_named(
+    host: FakeHost, path: str, expected: str
+) -> None:
+    where = host.root / "opt" / path
+    where.rename(where.with_name("elsewhere"))
+
+    assert code(host, host.probe()) == expected
+
+
+def test_a_directory_in_the_place_of_a_compose_file_is_named(host: FakeHost) -> None:
+    path = host.root / "opt/compose/web.yml"
+    path.unlink()
+    path.mkdir()
+
+    assert code(host, host.probe()) == "path-wrong-kind"
+
+
+def test_a_compose_file_with_an_absolute_path_is_found(host: FakeHost) -> None:
+    absolute = str(host.root / "opt/compose/web.yml")
+    service = host.service
+    host.service = type(service)(**{**vars(service), "compose_files": (absolute,)})
+
+    assert host.probe().paths == ("ok", "ok")
+
+
+def test_compose_files_that_compose_refuses_come_with_its_words(host: FakeHost) -> None:
+    host.write("compose.broken", "")
+    facts = host.probe()
+
+    assert code(host, facts) == "compose-invalid"
+    assert "mapping values" in facts.complaints[-1]
+
+
+@pytest.mark.parametrize(("kind", "problem"), [("fail", "missing"), ("hang", "missing")])
+def test_a_docker_that_is_not_there_is_said_to_be(host: FakeHost, kind: str, problem: str) -> None:
+    host.hurry = 0.3
+    host.break_at("probe", 1, kind, last=99)
+    facts = host.probe(change=False)
+
+    assert facts.docker_problem == problem
+    assert code(host, facts) == "docker-down"
+
+
+def test_a_docker_that_listens_and_does_not_answer_is_said_to_be_silent(host: FakeHost) -> None:
+    host.break_at("probe", 1, "fail", last=99)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(host.root / "docker.sock"))
+        facts = host.probe(change=False)
+
+    assert facts.docker_problem == "silent"
+
+
+@pytest.mark.parametrize("kind", ["fail", "hang"])
+def test_a_fault_at_any_call_of_the_probe_is_an_error_or_facts(host: FakeHost, kind: str) -> None:
+    host.hurry = 0.3
+    host.forget_calls()
+    host.probe()
+    calls = len(host.calls("probe"))
+    for number in range(1, calls + 1):
+        host.forget_calls()
+        host.break_at("probe", number, kind)
+        code(host, host.probe())
+
+
+def test_a_lock_that_is_held_names_its_holder(host: FakeHost) -> None:
+    with subprocess.Popen(
+        ["flock", str(host.state / "lock"), "sh", "-c", "echo held; read -r _"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        (host.state / "lock").write_text('{"run":"r","by":"sam","service":"web"}\n')
+        facts = host.probe(change=False)
+        state = host.status()
+        holder.communicate()
+
+    assert facts.holder
+    assert facts.holder.by == "sam"
+    assert state is State.DEPLOYING
+
+
+def test_a_hold_is_read(host: FakeHost) -> None:
+    (host.state / "hold").write_text('{"by":"kim","at":"now","reason":"audit"}')
+
+    hold = host.probe(change=False).hold
+
+    assert hold
+    assert hold.text == "held by kim since now: audit"
+
+
+def test_only_the_end_of_a_long_history_is_read(host: FakeHost) -> None:
+    path = host.state / "history.jsonl"
+    path.write_bytes(path.read_bytes() * 200)
+
+    history = host.probe(change=False).history
+
+    assert history.truncated
+    assert history.size == path.stat().st_size
+    assert 0 < len(history.entries) < 800
+
+
+@pytest.fixture
+def foreign(host: FakeHost) -> Iterator[FakeHost]:
+    """A file of another user is among deployctl's own."""
+    path = host.state / "history.jsonl"
+    try:
+        subprocess.run(["chown", "nobody", str(path)], check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        pytest.skip("giving a file away takes root")
+    yield host
+    subprocess.run(["chown", "root", str(path)], check=True)
+
+
+def test_a_file_of_another_user_is_named(foreign: FakeHost) -> None:
+    facts = foreign.probe()
+
+    assert code(foreign, facts) == "state-foreign"
+    assert facts.foreign_files == (str(foreign.state / "history.jsonl"),)
+
+
+def test_a_tool_that_is_missing_is_named(host: FakeHost, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in host.flavour.tools.iterdir():
+        if tool.name not in {"setsid", "flock"}:
+            (tools / tool.name).symlink_to(tool)
+    host.flavour = type(host.flavour)("fewer", tools)
+
+    facts = host.probe()
+
+    assert facts.missing_tools == ("flock", "setsid")
+    assert code(host, facts) == "tool-missing"
+
+
+def test_a_probe_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
+    command = transaction.probe_command(host.service, change=True)
+    script = max(command.argv, key=len)
+
+    for text in truncations(script):
+        assert LocalSession(host).run(cut(command, script, text), timeout=10).stdout == b""
