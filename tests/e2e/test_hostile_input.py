@@ -1,0 +1,253 @@
+"""Tags, names, paths and logs that are meant to do harm: refused, or carried literally."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import host
+from tests.e2e.client import COMPOSE_FILES, SERVICE, Client, Ended
+from tests.vps.catalogue import GOOD, HOSTILE_LOGS, NEVER_HEALTHY
+from tests.vps.world import INFRA, Vps
+
+HOSTILE_TAGS = {
+    "latest": "latest",
+    "branch": "main",
+    "no digits": "sha-",
+    "capitals": "sha-ABCDEF1",
+    "six digits": "sha-123456",
+    "version": "v1.2.3",
+    "command": "sha-1234567; reboot",
+    "empty": "",
+    "10 KB": "sha-" + "a" * 10_240,
+    "substitution": "sha-$(reboot)",
+    "newline": "sha-1234567\n",
+    "second line": "sha-1234567\nsha-2345678",
+    "other digits": "sha-١٢٣٤٥٦٧",
+    "escape": "\x1b[2Jsha-1234567",
+    "workflow command": "::error::forged",
+}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+HOSTILE_DIRECTORY = '/opt/in fra\'s $(touch pwned) `touch pwned` "q" ;touch pwned; é'
+HOSTILE_FILE = 'compose/it\'s $(touch pwned) "a" `touch pwned` & file.yml'
+
+
+@pytest.fixture
+def listener(client: Client) -> Iterator[socket.socket]:
+    """Stands where the inventory's host should be."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        client.inventory.write_text(
+            "[hosts.vps]\n"
+            'address = "127.0.0.1"\n'
+            f"port = {server.getsockname()[1]}\n"
+            f'host_key = "SHA256:{"A" * 43}"\n'
+            f"[services.{SERVICE}]\n"
+            'hosts = ["vps"]\n'
+            'model = "compose"\n'
+            f'directory = "{INFRA}"\n'
+            f"compose_files = {json.dumps(COMPOSE_FILES)}\n"
+        )
+        yield server
+
+
+def _assert_harmless(text: str) -> None:
+    assert CONTROL.search(text) is None, ascii(text)
+    for line in text.splitlines():
+        assert not line.lstrip().startswith("::"), line
+        assert "##[" not in line
+    assert "Traceback" not in text
+
+
+def _assert_never_connected(listener: socket.socket) -> None:
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+@pytest.mark.parametrize("command", ["deploy", "rollback"])
+@pytest.mark.parametrize("tag", HOSTILE_TAGS.values(), ids=HOSTILE_TAGS)
+def test_what_is_no_release_tag_is_refused_before_any_host_is_asked(
+    client: Client, listener: socket.socket, command: str, tag: str
+) -> None:
+    ended = client.run(command, SERVICE, tag)
+
+    assert ended.exit_status == 3, ended.text
+    assert ended.stdout == ""
+    assert ended.stderr.count("error: ") == 1
+    assert len(ended.stderr) < 1000
+    _assert_harmless(ended.stderr)
+    _assert_never_connected(listener)
+
+
+@pytest.mark.parametrize("tag", HOSTILE_TAGS.values(), ids=HOSTILE_TAGS)
+def test_the_refusal_of_a_tag_is_a_document_for_programs_too(
+    client: Client, listener: socket.socket, tag: str
+) -> None:
+    ended = client.run("deploy", SERVICE, tag, "--json")
+
+    assert ended.exit_status == ended.json["exit_status"] == 3
+    assert ended.json["error"]["code"] == "tag-refused"
+    _assert_harmless(ended.text)
+    _assert_never_connected(listener)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("deploy", "$(reboot)", GOOD[0].tag),
+        ("deploy", "a b'\"\n", GOOD[0].tag),
+        ("deploy", SERVICE, GOOD[0].tag, "--host", "vps; reboot"),
+        ("rollback", SERVICE, "--host", "$(reboot)"),
+        ("deploy", SERVICE, GOOD[0].tag, "--digest", "sha256:$(reboot)"),
+        ("deploy", SERVICE, GOOD[0].tag, "--wait", "1s; reboot"),
+        ("status", "\x1b[2J"),
+        ("history", SERVICE, "--host", "\x1b[2J\n::error::forged"),
+        ("follow", "vps", "../../etc"),
+        ("follow", "$(reboot)", "20260101t000000z-0badf00d"),
+    ],
+    ids=lambda arguments: " ".join(arguments).encode("unicode_escape").decode(),
+)
+def test_names_that_are_not_in_the_inventory_are_wrong_usage(
+    client: Client, listener: socket.socket, arguments: tuple[str, ...]
+) -> None:
+    ended = client.run(*arguments)
+
+    assert ended.exit_status == 2, ended.text
+    _assert_harmless(ended.text)
+    _assert_never_connected(listener)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f'directory = "{INFRA}"', 'directory = "/opt/in\\nfra"'),
+        (f'directory = "{INFRA}"', 'directory = "relative; reboot"'),
+        (f'directory = "{INFRA}"', 'directory = "/opt/../etc"'),
+        (COMPOSE_FILES[0], "a\\nb.yml"),
+        (COMPOSE_FILES[0], "--privileged"),
+        ('address = "127.0.0.1"', 'address = "-oProxyCommand=reboot"'),
+        ('address = "127.0.0.1"', 'address = "$(reboot)"'),
+        ('address = "127.0.0.1"', 'user = "-l; reboot"\naddress = "127.0.0.1"'),
+        (f"[services.{SERVICE}]", '[services."$(reboot)"]'),
+        ("[hosts.vps]", '[hosts."vps; reboot"]'),
+        ('model = "compose"', 'model = "compose"\ntag_variable = "A=B; reboot"'),
+        ('model = "compose"', 'model = "compose"\ntag_variable = "LD_PRELOAD"'),
+    ],
+)
+def test_an_inventory_that_no_shell_could_carry_is_refused(
+    client: Client, listener: socket.socket, old: str, new: str
+) -> None:
+    text = client.inventory.read_text()
+    assert old in text
+    client.inventory.write_text(text.replace(old, new))
+
+    ended = client.run("deploy", SERVICE, GOOD[0].tag)
+
+    assert ended.exit_status == 2, ended.text
+    _assert_harmless(ended.text)
+    _assert_never_connected(listener)
+
+
+def test_paths_with_quotes_spaces_and_commands_in_them_are_carried_literally(
+    client: Client, vps: Vps
+) -> None:
+    directory = shlex.quote(HOSTILE_DIRECTORY)
+    vps.run(
+        f'cp -a {INFRA} {directory}; cd {directory}; mv {COMPOSE_FILES[1]} "$1"'.replace(
+            '"$1"', shlex.quote(HOSTILE_FILE)
+        )
+    )
+    client.write_inventory(
+        {"vps": vps}, directory=HOSTILE_DIRECTORY, compose_files=(COMPOSE_FILES[0], HOSTILE_FILE)
+    )
+
+    try:
+        _deploy_fail_and_roll_back(client, vps)
+        recorded = vps.run(f"ls {directory}/.deployctl/history.jsonl").stdout
+        pwned = vps.run("find /opt /home /root /tmp -name pwned").stdout
+    finally:
+        vps.run(f"rm -rf {directory}")
+
+    assert recorded
+    assert pwned == ""
+
+
+def _deploy_fail_and_roll_back(client: Client, vps: Vps) -> None:
+    """Through all scripts: probe, fetch, transact with a restore, and follow."""
+    for tag in (GOOD[0].tag, GOOD[1].tag):
+        deployed = client.run("deploy", SERVICE, tag)
+        assert deployed.exit_status == 0, deployed.text
+    failed = client.run("deploy", SERVICE, NEVER_HEALTHY.tag)
+    assert failed.exit_status == 6, failed.text
+    rolled_back = client.run("rollback", SERVICE, GOOD[0].tag)
+    assert rolled_back.exit_status == 0, rolled_back.text
+    assert vps.served() == GOOD[0].tag
+    (row,) = client.run("status", SERVICE, "--json").json["services"]
+    assert row["state"] == "in sync"
+    assert len(client.run("history", SERVICE, "--json").json["hosts"][0]["entries"]) == 8
+    assert vps.db_counter() == 1
+
+
+def test_hostile_logs_are_shown_without_harm(ready: Client, vps: Vps) -> None:
+    assert ready.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
+
+    command = ("deploy", SERVICE, HOSTILE_LOGS.tag)
+    plain = ready.run(*command)
+    document = ready.run(*command, "--json")
+    in_workflow = ready.run(*command, GITHUB_ACTIONS="true", GITHUB_REF="refs/heads/main")
+
+    for ended in (plain, document, in_workflow):
+        assert ended.exit_status == 6, ended.text
+        _assert_harmless(ended.text)
+    # The words themselves are what people look for.
+    for ended in (plain, in_workflow):
+        _assert_shows_words(ended)
+    assert any("last honest line" in line for line in document.json["error"]["details"])
+    assert vps.served() == GOOD[0].tag
+    assert [line["event"] for line in host.history(vps)].count("restored") == 3
+
+
+def _assert_shows_words(ended: Ended) -> None:
+    for words in (
+        "cleared your screen",
+        "a forged annotation",
+        "[bold red]markup[/bold red] [/opt/infra]",
+        "invalid UTF-8: ",
+        f"the last honest line of {HOSTILE_LOGS.tag}",
+    ):
+        assert words in ended.stderr
+
+
+def test_a_hostile_history_and_lock_are_shown_without_harm(ready: Client, vps: Vps) -> None:
+    """Whoever can write there can do worse, but not to the person who looks."""
+    assert ready.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
+    (line, _) = host.history(vps)
+    evil = "\x1b[2J\u202e::error::forged\n::error::x ##[error]y [bold]"
+    forged = [
+        line | {"seq": 3, "event": "started", "run": "x" * 20, "by": evil, "run_url": evil},
+        line | {"seq": 4, "event": "succeeded", "run": "x" * 20, "by": evil, "tag": evil},
+    ]
+    text = "".join(f"{json.dumps(each)}\n" for each in forged)
+    vps.run(f"cat >>{host.HISTORY}", stdin=text)
+
+    with host.lock_held(vps, tag=evil):
+        ended = [
+            ready.run(*command)
+            for command in (
+                ("status",),
+                ("history",),
+                ("status", "--json"),
+                ("history", "--json"),
+                ("deploy", SERVICE, GOOD[1].tag),
+                ("rollback", SERVICE),
+            )
+        ]
+
+    for each in ended:
+        _assert_harmless(each.text)
+        assert each.exit_status in {0, 3, 5}, each.text

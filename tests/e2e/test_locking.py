@@ -1,0 +1,382 @@
+"""Several commands at once, holds, changes by hand in between, and transactions that are killed."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.e2e import host
+from tests.e2e.client import SERVICE, Client, Running
+from tests.e2e.interruption import (
+    BEGUN,
+    HEALTH,
+    UP,
+    Point,
+    prepare,
+    reached,
+)
+from tests.e2e.invariants import assert_ready_for_more, assert_sound, settle
+from tests.vps.catalogue import GOOD
+from tests.vps.proxy import DelayingProxy
+from tests.vps.world import Vps
+
+OTHER = GOOD[3].tag
+NEXT = GOOD[4].tag
+
+
+def _deploy(client: Client, *tags: str) -> None:
+    for tag in tags:
+        ended = client.run("deploy", SERVICE, tag)
+        assert ended.exit_status == 0, ended.text
+
+
+def _tags(vps: Vps, event: str) -> list[str]:
+    return [line["tag"] for line in host.history(vps) if line["event"] == event]
+
+
+# ---------------------------------------------------------------- two at once
+
+
+def test_of_two_deploys_at_once_one_wins_and_the_other_names_it(ready: Client, vps: Vps) -> None:
+    tags = (GOOD[0].tag, GOOD[1].tag)
+    with (
+        ready.start("deploy", SERVICE, tags[0]) as one,
+        ready.start("deploy", SERVICE, tags[1]) as other,
+    ):
+        ended = (one.wait(), other.wait())
+
+    assert sorted(each.exit_status for each in ended) == [0, 5], [each.text for each in ended]
+    winner, loser = sorted(zip(ended, tags, strict=True), key=lambda each: each[0].exit_status)
+    assert winner[1] in loser[0].stderr
+    assert _tags(vps, "started") == [winner[1]]
+    settle(vps)
+    assert assert_sound(vps, ready) == winner[1]
+
+
+def test_a_busy_host_is_left_alone_and_its_holder_is_named(client: Client, vps: Vps) -> None:
+    prepare(vps, client, UP)
+
+    with (
+        reached(vps, client, UP) as running,
+        client.start("deploy", SERVICE, OTHER) as deploy,
+        client.start("rollback", SERVICE) as rollback,
+    ):
+        won, refused = running.wait(), (deploy.wait(), rollback.wait())
+
+    assert won.exit_status == 0, won.text
+    (holder, _) = (line for line in host.history(vps) if line["tag"] == UP.tag)
+    for each in refused:
+        assert each.exit_status == 5, each.text
+        assert "nothing on the host was changed" in each.stderr
+        for evidence in (UP.tag, SERVICE, holder["by"], holder["at"][:16], holder["run"], "--wait"):
+            assert evidence in each.stderr
+    settle(vps)
+    assert assert_sound(vps, client) == UP.tag
+    assert _tags(vps, "started") == [UP.before, UP.tag]
+
+
+def test_a_deploy_that_waits_deploys_when_the_other_has_ended(client: Client, vps: Vps) -> None:
+    prepare(vps, client, UP)
+
+    with (
+        reached(vps, client, UP) as running,
+        client.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting,
+    ):
+        first, second = running.wait(), waiting.wait()
+
+    assert (first.exit_status, second.exit_status) == (0, 0), second.text
+    assert "wait for the lock" in second.stderr
+    assert UP.tag in second.stderr
+    settle(vps)
+    assert _tags(vps, "succeeded") == [UP.before, UP.tag, OTHER]
+    assert assert_sound(vps, client) == OTHER
+
+
+def test_a_deploy_that_waits_in_vain_says_for_whom(ready: Client, vps: Vps) -> None:
+    _deploy(ready, GOOD[0].tag)
+
+    with host.lock_held(vps, tag=GOOD[1].tag):
+        waited = ready.run("deploy", SERVICE, OTHER, "--wait", "2s")
+        document = ready.run("rollback", SERVICE, "--json").json
+
+    assert waited.exit_status == 5, waited.text
+    assert GOOD[1].tag in waited.stderr
+    assert "ops@desk" in waited.stderr
+    assert document["exit_status"] == 5
+    assert document["error"]["code"] == "busy"
+    settle(vps)
+    assert assert_sound(vps, ready) == GOOD[0].tag
+
+
+def test_a_rollback_that_waited_for_a_deploy_that_failed_finds_the_old_release_back(
+    client: Client, vps: Vps
+) -> None:
+    prepare(vps, client, HEALTH)
+
+    with (
+        reached(vps, client, HEALTH) as running,
+        client.start("rollback", SERVICE, HEALTH.before, "--wait", "60s") as waiting,
+    ):
+        first, second = running.wait(), waiting.wait()
+
+    assert first.exit_status == 6, first.text
+    assert second.exit_status == 0, second.text
+    settle(vps)
+    assert assert_sound(vps, client) == HEALTH.before
+    assert _tags(vps, "started") == [HEALTH.before, HEALTH.tag]
+
+
+def test_a_rollback_goes_where_it_meant_to_go_before_it_waited(ready: Client, vps: Vps) -> None:
+    """Nobody in a hurry goes back twice: in between, someone else went back by hand."""
+    _deploy(ready, GOOD[0].tag, GOOD[1].tag, GOOD[2].tag)
+
+    with ExitStack() as lock:
+        lock.enter_context(host.lock_held(vps, tag=GOOD[3].tag))
+        with ready.start("rollback", SERVICE, "--wait", "60s") as waiting:
+            host.await_waiting(vps)
+            vps.up(GOOD[1].tag)
+            lock.close()
+            ended = waiting.wait()
+
+    assert ended.exit_status == 0, ended.text
+    settle(vps)
+    assert assert_sound(vps, ready) == GOOD[1].tag
+
+
+def test_a_container_that_vanishes_while_it_is_looked_at_is_no_docker_that_is_down(
+    ready: Client, vps: Vps
+) -> None:
+    """Between the list of containers and the look at them, another run may recreate one."""
+    _deploy(ready, GOOD[0].tag)
+    # The first listing names a container that is gone by the time it is inspected.
+    vps.write(
+        "/usr/local/bin/docker",
+        "#!/bin/sh\n"
+        'if [ "$1" = ps ] && mkdir /tmp/once 2>/dev/null; then printf "%064d\\n" 0; fi\n'
+        'exec /usr/bin/docker "$@"\n',
+        mode=0o755,
+    )
+
+    ended = ready.run("deploy", SERVICE, GOOD[1].tag)
+
+    assert vps.run("test -d /tmp/once", check=False).returncode == 0
+    assert ended.exit_status == 0, ended.text
+    assert vps.served() == GOOD[1].tag
+
+
+# ---------------------------------------------------------------- what changes in between
+
+
+def test_a_deploy_that_waited_is_judged_by_what_it_finds_then(client: Client, vps: Vps) -> None:
+    prepare(vps, client, UP)
+    options = ("--wait", "30s", "--expect-current", UP.before)
+
+    with (
+        reached(vps, client, UP) as running,
+        client.start("deploy", SERVICE, OTHER, *options) as waiting,
+    ):
+        first, second = running.wait(), waiting.wait()
+
+    assert first.exit_status == 0, first.text
+    assert second.exit_status == 3, second.text
+    assert UP.tag in second.stderr
+    assert _tags(vps, "started") == [UP.before, UP.tag]
+
+
+def test_a_hold_that_is_set_while_a_deploy_waits_stops_it(ready: Client, vps: Vps) -> None:
+    _deploy(ready, GOOD[0].tag)
+    hold = {"by": "ops@desk", "at": "2026-01-01T00:00:00Z", "reason": "a migration runs"}
+
+    with ExitStack() as lock:
+        lock.enter_context(host.lock_held(vps, tag=GOOD[1].tag))
+        with ready.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting:
+            host.await_waiting(vps)
+            vps.write(f"{host.STATE}/hold", json.dumps(hold))
+            lock.close()
+            ended = waiting.wait()
+
+    assert ended.exit_status == 5, ended.text
+    assert "a migration runs" in ended.stderr
+    assert _tags(vps, "started") == [GOOD[0].tag]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (f"docker stop -t 0 compose-{SERVICE}-1", "containers"),
+        ("echo '# a comment' >>compose/docker-compose.yml", ""),
+        ("sed -i 's/retries: 3/retries: 4/' compose/docker-compose.yml", "compose files"),
+        (f"echo '{{}}' >{host.STATE}/hold", "hold"),
+    ],
+    ids=["container", "comment", "compose file", "hold"],
+)
+def test_a_deploy_changes_nothing_if_the_host_changed_after_it_decided(
+    ready: Client, vps: Vps, change: str, named: str
+) -> None:
+    """A comment is no change: what counts is what the files resolve to."""
+    _deploy(ready, GOOD[0].tag)
+
+    with ready.start("deploy", SERVICE, OTHER) as running:
+        with host.registry_stalled(vps):
+            host.await_pull(vps)
+            vps.run(f"cd /opt/infra; {change}")
+            before = host.containers(vps)
+        ended = running.wait()
+
+    if not named:
+        assert ended.exit_status == 0, ended.text
+        return
+    assert ended.exit_status == 5, ended.text
+    assert named in ended.stderr
+    assert "nothing on the host was changed" in ended.stderr
+    assert host.containers(vps)[0]["Id"] == before[0]["Id"]
+    assert _tags(vps, "started") == [GOOD[0].tag]
+
+
+def test_a_deploy_changes_nothing_if_another_run_came_first(ready: Client, vps: Vps) -> None:
+    _deploy(ready, GOOD[0].tag, GOOD[1].tag)
+
+    with ready.start("deploy", SERVICE, OTHER) as running:
+        with host.registry_stalled(vps):
+            host.await_pull(vps)
+            # It needs no registry.
+            rolled_back = ready.run("rollback", SERVICE)
+        ended = running.wait()
+
+    assert rolled_back.exit_status == 0, rolled_back.text
+    assert ended.exit_status == 5, ended.text
+    assert "another run" in ended.stderr
+    settle(vps)
+    assert assert_sound(vps, ready) == GOOD[0].tag
+    assert OTHER not in _tags(vps, "started")
+
+
+# ---------------------------------------------------------------- who waits and goes away
+
+
+@pytest.fixture
+def waiting(ready: Client, vps: Vps, tmp_path: Path) -> Iterator[Waiting]:
+    """A deploy, behind a proxy, that waits for a lock."""
+    _deploy(ready, GOOD[0].tag)
+    directory = tmp_path / "remote"
+    directory.mkdir()
+    remote = Client(directory)
+    with DelayingProxy(vps.host, vps.port) as proxy:
+        remote.write_inventory({"vps": vps}, addresses={"vps": (proxy.host, proxy.port)})
+        with (
+            host.lock_held(vps, tag=GOOD[1].tag),
+            remote.start("deploy", SERVICE, OTHER, "--wait", "60s") as running,
+        ):
+            host.await_waiting(vps)
+            yield Waiting(running, proxy)
+    settle(vps)
+    # Not even now that the lock is free.
+    assert _tags(vps, "started") == [GOOD[0].tag]
+    assert assert_sound(vps, ready) == GOOD[0].tag
+
+
+class Waiting(NamedTuple):
+    client: Running
+    network: DelayingProxy
+
+
+def test_a_client_that_is_killed_while_it_waits_deploys_nothing(waiting: Waiting, vps: Vps) -> None:
+    waiting.client.kill()
+
+    host.await_quiet(vps)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_client_that_is_stopped_while_it_waits_deploys_nothing(
+    waiting: Waiting, vps: Vps, number: signal.Signals
+) -> None:
+    waiting.client.process.send_signal(number)
+    ended = waiting.client.wait(timeout=10)
+
+    assert ended.exit_status == 130, ended.text
+    assert "nothing on the host was changed" in ended.stderr
+    host.await_quiet(vps)
+
+
+def test_a_client_that_is_cut_off_while_it_waits_withdraws(waiting: Waiting, vps: Vps) -> None:
+    waiting.network.cut()
+    ended = waiting.client.wait(timeout=30)
+
+    assert ended.exit_status == 4, ended.text
+    assert "cancelled" in ended.stderr
+    assert "nothing on the host was changed" in ended.stderr
+    host.await_quiet(vps)
+
+
+# ---------------------------------------------------------------- the transaction is killed
+
+
+@pytest.mark.parametrize("point", BEGUN, ids=lambda point: point.name)
+def test_a_killed_transaction_is_shown_and_recorded_and_needs_no_clean_up(
+    client: Client, vps: Vps, point: Point
+) -> None:
+    prepare(vps, client, point)
+
+    with reached(vps, client, point) as running:
+        run = host.unfinished_run(vps)
+        host.kill_transaction(vps, run)
+        ended = running.wait()
+    settle(vps)
+
+    assert ended.exit_status == 7, ended.text
+    assert "killed" in ended.stderr
+    _assert_interrupted_then_recorded(vps, client, run)
+
+
+@pytest.mark.parametrize("point", [UP, HEALTH], ids=lambda point: point.name)
+def test_a_power_cut_leaves_a_run_that_is_shown_and_recorded_and_needs_no_clean_up(
+    client: Client, vps: Vps, point: Point
+) -> None:
+    prepare(vps, client, point)
+
+    with reached(vps, client, point) as running:
+        run = host.unfinished_run(vps)
+        vps.power_cut()
+        ended = running.wait()
+    settle(vps)
+
+    assert ended.exit_status == 7, ended.text
+    _assert_interrupted_then_recorded(vps, client, run, db_starts=2)
+
+
+def test_a_rollback_is_what_one_types_after_a_killed_transaction(client: Client, vps: Vps) -> None:
+    prepare(vps, client, HEALTH)
+
+    with reached(vps, client, HEALTH) as running:
+        run = host.unfinished_run(vps)
+        host.kill_transaction(vps, run)
+        running.wait()
+    settle(vps)
+    ended = client.run("rollback", SERVICE)
+
+    assert ended.exit_status == 0, ended.text
+    assert _tags(vps, "interrupted") == [HEALTH.tag]
+    settle(vps)
+    assert assert_sound(vps, client) == HEALTH.before
+
+
+def _assert_interrupted_then_recorded(
+    vps: Vps, client: Client, run: str, *, db_starts: int = 1
+) -> None:
+    (row,) = client.run("status", SERVICE, "--json").json["services"]
+    assert row["state"] == "interrupted"
+    assert client.run("status", SERVICE, "--check").exit_status == 9
+    before = len(host.history(vps))
+
+    assert_ready_for_more(vps, client, NEXT, db_starts=db_starts)
+
+    interrupted, started, succeeded = host.history(vps)[before:]
+    assert (interrupted["event"], interrupted["run"]) == ("interrupted", run)
+    assert (started["event"], started["tag"]) == ("started", NEXT)
+    assert (succeeded["event"], succeeded["tag"]) == ("succeeded", NEXT)

@@ -1,0 +1,233 @@
+"""The documentation, held against the code: what it lists is what there is."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from deployctl import errors, history
+from deployctl.cli import app
+from deployctl.inventory import parse
+from deployctl.outcome import REASONS
+from deployctl.readiness import _PATH_STATES
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+README = (ROOT / "README.md").read_text("utf-8")
+EXIT_CODES = (ROOT / "docs/exit-codes.md").read_text("utf-8")
+HISTORY_FORMAT = (ROOT / "docs/history-format.md").read_text("utf-8")
+STATUSES = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+# Options of the program itself, or of Typer: not worth a row in the overview.
+UNLISTED_OPTIONS = {"--help"}
+
+
+def _section(text: str, heading: str) -> str:
+    """Return what stands below a heading, up to the next one of its level or above."""
+    level = heading.partition(" ")[0]
+    _, _, rest = text.partition(f"\n{heading}\n")
+    assert rest, f"no heading {heading!r}"
+    return re.split(rf"(?m)^#{{1,{len(level)}}} ", rest, maxsplit=1)[0]
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    """The cells of all rows of all tables, without the heads."""
+    lines = text.splitlines()
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        if line.startswith("|") and not line.startswith("|-") and not following.startswith("|-"):
+            yield [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+def _block(text: str, language: str) -> str:
+    found = re.search(rf"(?ms)^( *)```{language}\n(.*?)^\1```", text)
+    assert found, f"no block of {language}"
+    return textwrap.dedent(found[2])
+
+
+# ---------------------------------------------------------------- links
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"(?ms)^ *```.*?^ *```", "", text))
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text("utf-8"))
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", _without_code(page.read_text("utf-8"))):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link}: there is no {target}"
+        assert not anchor or anchor in _anchors(target), f"{link}: no such heading"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/README.md").read_text("utf-8")
+    linked = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", index)}
+
+    assert {page for page in PAGES if page.parent != ROOT} - linked == {ROOT / "docs/README.md"}
+
+
+# ---------------------------------------------------------------- exit statuses and codes
+
+
+@pytest.mark.parametrize(
+    "table", [EXIT_CODES.partition("## Codes")[0], _section(README, "## Exit statuses")]
+)
+def test_every_exit_status_is_documented(table: str) -> None:
+    assert {int(cells[0]) for cells in _rows(table)} == STATUSES
+
+
+def test_the_error_codes_are_those_of_the_source() -> None:
+    documented: set[str] = set()
+    for cells in _rows(_section(EXIT_CODES, "## Codes by status")):
+        documented |= _words(" ".join(cells[:-1]))
+
+    assert documented == set(_codes_of_source())
+
+
+def test_the_reasons_are_those_of_the_source() -> None:
+    rows = _rows(_section(EXIT_CODES, "## Why a run failed"))
+
+    assert set().union(*(_words(cells[0]) for cells in rows)) == set(REASONS)
+
+
+def _codes_of_source() -> Iterator[str]:
+    for path in (ROOT / "deployctl").rglob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        constants = _constants(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and node.args and _makes_an_error(node.func):
+                yield from _texts(node.args[0], constants)
+
+
+def _makes_an_error(function: ast.expr) -> bool:
+    name = function.id if isinstance(function, ast.Name) else ""
+    return name in {"NoTarget", *_error_classes()}
+
+
+def _error_classes() -> set[str]:
+    """DeployctlError and what is derived from it, wherever it is defined."""
+    found = [errors.DeployctlError]
+    for each in found:
+        found += each.__subclasses__()
+    return {each.__name__ for each in found}
+
+
+def _constants(tree: ast.Module) -> dict[str, str]:
+    return {
+        target.id: statement.value.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and isinstance(statement.value.value, str)
+    }
+
+
+def _texts(node: ast.expr, constants: dict[str, str]) -> list[str]:
+    """The texts that an error's first argument can be."""
+    if isinstance(node, ast.IfExp):
+        return [*_texts(node.body, constants), *_texts(node.orelse, constants)]
+    if isinstance(node, ast.Constant):
+        return [str(node.value)]
+    if isinstance(node, ast.Name):
+        return [constants[node.id]]
+    made = {
+        "'path-' + state": [f"path-{state}" for state in _PATH_STATES],
+        "f'unknown-{kind}'": ["unknown-host", "unknown-service"],
+    }
+    said = ast.unparse(node)
+    return [] if said.endswith(".code") else made[said]  # .code: passed on from another error
+
+
+# ---------------------------------------------------------------- commands and options
+
+
+def _help(*command: str) -> str:
+    # A width at which no option is cut.
+    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    return result.output
+
+
+def _commands() -> list[str]:
+    _, _, listed = _help().partition("Commands:\n")
+    return re.findall(r"(?m)^  ([a-z]+) ", listed)
+
+
+def _listed_options() -> dict[str, set[str]]:
+    """Options by command, as the overview has them."""
+    options: dict[str, set[str]] = {command: set() for command in _commands()}
+    for flags, of, *_ in _rows(_section(README, "## Commands")):
+        if not flags.startswith("`-"):
+            continue
+        commands = set(options) - _words(of) if of.startswith("all") else _words(of)
+        for command in commands:
+            options[command] |= set(re.findall(r"--[a-z-]+", flags))
+    return options
+
+
+def test_the_readme_lists_every_command() -> None:
+    rows = _rows(_section(README, "## Commands"))
+    listed = [match[1] for cells in rows if (match := re.match(r"`deployctl (\w+)", cells[0]))]
+
+    assert listed == _commands()
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_the_readme_lists_every_option(command: str) -> None:
+    offered = set(re.findall(r"(?m)^  (?:-\w, )?(--[a-z-]+)", _help(command)))
+
+    assert _listed_options()[command] == offered - UNLISTED_OPTIONS
+
+
+# ---------------------------------------------------------------- examples
+
+
+def test_the_readmes_inventory_can_be_used() -> None:
+    text = _block(README, "toml").replace("SHA256:…", f"SHA256:{'A' * 43}")
+
+    inventory = parse(text, {}, path="inventory.toml")
+
+    assert inventory.host("vps").address == "203.0.113.7"
+
+
+def test_the_example_of_a_history_line_is_one() -> None:
+    example = _block(HISTORY_FORMAT, "json")
+
+    read = history.parse(example.encode())
+
+    assert [entry.event for entry in read.entries] == [history.SUCCEEDED]
+    assert not read.problems
+
+
+def test_the_fields_of_a_history_line_are_documented() -> None:
+    rows = _rows(_section(HISTORY_FORMAT, "## Fields"))
+
+    documented = [cells[0].strip("`") for cells in rows]
+
+    assert set(documented) == set(json.loads(_block(HISTORY_FORMAT, "json")))
+
+
+def test_the_events_of_a_history_are_documented() -> None:
+    documented = {cells[0].strip("`") for cells in _rows(_section(HISTORY_FORMAT, "## Events"))}
+
+    assert documented == {history.STARTED, *history.OUTCOMES}

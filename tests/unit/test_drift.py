@@ -1,0 +1,209 @@
+"""How what runs relates to what was recorded: each state, and what status says beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from deployctl import drift
+from deployctl.facts import Hold, Holder, HostFacts
+from deployctl.history import INTERRUPTED, STARTED
+from deployctl.image import Reference
+from deployctl.model import Health, Release, State, StatusResult
+from tests.unit.build import (
+    REPOSITORY,
+    SERVICE,
+    WEB,
+    container,
+    digest,
+    entry,
+    facts,
+    image,
+    image_id,
+    recorded,
+    release,
+    successes,
+    tag,
+)
+
+
+def status(found: HostFacts) -> StatusResult:
+    return drift.judge(found, SERVICE, "vps")
+
+
+IN_ORDER = facts(container(2), history=successes(1, 2), images=(image(1), image(2)))
+SECOND = container(2, id="c2", name="infra-web-2")
+
+
+def test_the_recorded_release_that_runs_and_is_healthy_is_in_sync() -> None:
+    found = status(IN_ORDER)
+
+    assert found.state is State.IN_SYNC
+    assert found.running == release(2)
+    assert found.recorded == release(2)
+    assert found.health == "healthy"
+    assert found.deployed_by == "kim"
+    assert found.rollback
+    assert found.rollback.release == release(1)
+    assert found.rollback_image_present
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (facts(container(9), history=successes(1, 2)), State.UNTRACKED),
+        (facts(container(2)), State.UNTRACKED),
+        (facts(container(2, image_id=image_id(9)), history=successes(1, 2)), State.MOVED),
+        (facts(container(1), SECOND, history=successes(1, 2)), State.MIXED),
+        (facts(container(2, health=Health.UNHEALTHY), history=successes(2)), State.UNHEALTHY),
+        (facts(container(2, health=Health.STARTING), history=successes(2)), State.UNHEALTHY),
+        (facts(container(2, status="restarting"), history=successes(2)), State.UNHEALTHY),
+        (
+            facts(container(2), dataclasses.replace(SECOND, status="exited"), history=successes(2)),
+            State.UNHEALTHY,
+        ),
+        (facts(container(2, status="exited"), history=successes(1, 2)), State.NOT_RUNNING),
+        (facts(history=successes(1, 2)), State.NOT_RUNNING),
+        (facts(), State.NOT_RUNNING),
+        (
+            facts(container(2), history=recorded(entry(1, 2), entry(2, 3, STARTED))),
+            State.INTERRUPTED,
+        ),
+        (
+            facts(
+                container(2),
+                history=recorded(entry(1, 2), entry(2, 3, STARTED)),
+                holder=Holder(service=WEB),
+            ),
+            State.DEPLOYING,
+        ),
+        (dataclasses.replace(IN_ORDER, holder=Holder()), State.DEPLOYING),
+        (dataclasses.replace(IN_ORDER, holder=Holder(service="other")), State.IN_SYNC),
+        (
+            facts(
+                container(2),
+                history=recorded(entry(1, 2), entry(2, 3, STARTED, service="other")),
+            ),
+            State.IN_SYNC,
+        ),
+        (
+            facts(
+                container(2),
+                history=recorded(
+                    entry(1, 2), entry(2, 3, STARTED, run="r"), entry(3, 3, INTERRUPTED, run="r")
+                ),
+            ),
+            State.IN_SYNC,
+        ),
+    ],
+)
+def test_each_state_has_its_cause(found: HostFacts, state: State) -> None:
+    assert status(found).state is state
+
+
+def test_the_same_content_in_another_image_store_is_in_sync() -> None:
+    row = dataclasses.replace(image(2), image_id=image_id(7))
+    found = facts(
+        container(2, image_id=image_id(7)), history=successes(1, 2), images=(row, image(1))
+    )
+
+    assert status(found).state is State.IN_SYNC
+    assert status(found).running == Release(tag(2), image_id(7), digest(2))
+
+
+def test_containers_of_other_projects_and_one_off_runs_do_not_count() -> None:
+    others = (
+        container(9, working_directory="/srv/other"),
+        container(9, service="worker"),
+        container(9, one_off=True),
+    )
+    found = dataclasses.replace(IN_ORDER, containers=(container(2), *others))
+
+    assert status(found).state is State.IN_SYNC
+    assert len(drift.containers_of(found, WEB, project="infra")) == 2
+    assert drift.containers_of(facts(), WEB) == ()
+    assert drift.containers_of(dataclasses.replace(found, containers=None), WEB) == ()
+
+
+def test_what_was_started_by_hand_has_the_digest_that_docker_knows() -> None:
+    found = facts(container(9), history=successes(1), images=(image(9),))
+
+    assert status(found).running == release(9)
+
+
+@pytest.mark.parametrize(
+    ("containers", "word"),
+    [
+        ([container(1)], "healthy"),
+        ([container(1), container(1, health=Health.UNHEALTHY)], "unhealthy"),
+        ([container(1), container(1, health=Health.STARTING)], "starting"),
+        ([container(1), container(1, status="exited")], "exited"),
+        ([container(1, health=Health.NONE)], "no health check"),
+        ([], ""),
+    ],
+)
+def test_the_worst_health_is_shown(containers: list[object], word: str) -> None:
+    assert status(facts(*containers)).health == word  # type: ignore[arg-type]
+
+
+def test_why_there_is_no_way_back_is_said() -> None:
+    found = status(facts(container(1), history=successes(1)))
+
+    assert found.rollback is None
+    assert "oldest release" in found.rollback_refusal
+    assert not found.rollback_image_present
+
+
+def test_a_way_back_whose_image_is_gone_is_said_to_be() -> None:
+    found = status(dataclasses.replace(IN_ORDER, images=(image(2),)))
+
+    assert found.rollback
+    assert not found.rollback_image_present
+
+
+def test_a_hold_and_a_holder_are_shown_beside_the_state() -> None:
+    found = status(
+        dataclasses.replace(
+            IN_ORDER, hold=Hold("kim", "now", "audit"), holder=Holder("r", "sam", service="other")
+        )
+    )
+
+    assert found.hold == "held by kim since now: audit"
+    assert "by sam" in found.busy
+
+
+def test_problems_of_the_history_are_told() -> None:
+    found = status(dataclasses.replace(IN_ORDER, history=recorded(entry(1, 1), entry(5, 2))))
+
+    assert "numbering is broken" in found.notes[0]
+
+
+def test_the_youngest_container_says_since_when() -> None:
+    late = dataclasses.replace(SECOND, started_at="2025-11-23T11:00:00Z")
+
+    assert status(facts(container(2), late)).since == "2025-11-23T11:00:00Z"
+    assert status(facts()).since == ""
+
+
+def test_an_image_without_a_tag_is_something_else() -> None:
+    by_digest = container(2, reference=Reference(REPOSITORY, "", digest(2)))
+
+    assert status(facts(by_digest, history=successes(2))).state is State.UNTRACKED
+
+
+@pytest.mark.parametrize(
+    ("files", "directory"),
+    [
+        (("compose/a.yml", "b.yml"), "/opt/infra/compose"),
+        (("a.yml",), "/opt/infra"),
+        (("../a.yml",), "/opt"),
+        (("/srv/x/a.yml",), "/srv/x"),
+    ],
+)
+def test_the_projects_directory_is_that_of_its_first_file(
+    files: tuple[str, ...], directory: str
+) -> None:
+    service = dataclasses.replace(SERVICE, compose_files=files)
+
+    assert drift.project_directory(service) == directory

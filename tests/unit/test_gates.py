@@ -1,0 +1,276 @@
+"""The gates: each lets pass, and each refuses with the rule, the evidence and what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from deployctl import gates
+from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError
+from deployctl.facts import FetchedImage, Hold, Holder
+from deployctl.gates import Dependency
+from deployctl.inventory import Gates
+from deployctl.model import Health, Release, Verdict
+from tests.unit.build import (
+    SERVICE,
+    WEB,
+    configuration,
+    container,
+    digest,
+    entry,
+    facts,
+    image_id,
+    recorded,
+    release,
+    tag,
+)
+
+RULES = Gates()
+WORKFLOW = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_EVENT_NAME": "workflow_dispatch",
+    "GITHUB_REF": "refs/heads/main",
+}
+FETCHED = FetchedImage(image_id(1), digest(1), (digest(1), digest(5)), "0000001abc")
+RECORDED = recorded(entry(1, 1)).entries[0]
+
+
+def refusal(gate: Callable[[], object], exit_status: int = EXIT_REFUSED) -> DeployctlError:
+    """Return what the gate raises; it always says what to do instead."""
+    with pytest.raises(DeployctlError) as caught:
+        gate()
+    assert caught.value.exit_status == exit_status
+    assert caught.value.hint
+    assert caught.value.state == "nothing on the host was changed"
+    return caught.value
+
+
+# ---------------------------------------------------------------- tag, digest, source, model
+
+
+def test_a_commit_tag_passes() -> None:
+    assert gates.tag_is_immutable(tag(1), RULES).passed
+
+
+@pytest.mark.parametrize("wrong", ["latest", "main", "", "sha-ABCDEF1", "x" * 10_000])
+def test_a_tag_that_can_move_is_refused(wrong: str) -> None:
+    error = refusal(lambda: gates.tag_is_immutable(wrong, RULES))
+
+    assert error.code == "tag-refused"
+    assert error.message.startswith("not a release tag: ")
+    assert len(error.message) < 500
+
+
+def test_longer_tags_pass_where_the_inventory_says_so() -> None:
+    long = "sha-" + "a" * 40
+
+    assert gates.tag_is_immutable(long, Gates(long_tags=True)).passed
+    refusal(lambda: gates.tag_is_immutable(long, RULES))
+
+
+@pytest.mark.parametrize("wrong", ["", "latest", "sha256:00", digest(1)[:-1]])
+def test_a_digest_that_is_none_is_wrong_usage(wrong: str) -> None:
+    gates.digest_is_wellformed(digest(1))
+
+    error = refusal(lambda: gates.digest_is_wellformed(wrong), EXIT_USAGE)
+
+    assert ("is empty" in error.message) == (wrong == "")
+
+
+def test_a_person_and_a_workflow_on_main_may_deploy() -> None:
+    assert gates.source_may_deploy({}, RULES).evidence == "not in a workflow"
+    assert gates.source_may_deploy(WORKFLOW, RULES).evidence == (
+        "workflow_dispatch for refs/heads/main"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "evidence"),
+    [
+        ({"GITHUB_EVENT_NAME": "pull_request"}, "'pull_request' event never deploys"),
+        ({"GITHUB_EVENT_NAME": "pull_request_target"}, "never deploys"),
+        ({"GITHUB_REF": "refs/heads/feature"}, "runs for 'refs/heads/feature'"),
+        ({"GITHUB_REF": "refs/heads/main2"}, "allows refs/heads/main"),
+        ({"GITHUB_REF": ""}, "runs for ''"),
+    ],
+)
+def test_another_source_is_refused(changes: dict[str, str], evidence: str) -> None:
+    error = refusal(lambda: gates.source_may_deploy({**WORKFLOW, **changes}, RULES))
+
+    assert error.code == "source-refused"
+    assert evidence in error.message
+
+
+def test_a_service_that_flux_applies_is_refused() -> None:
+    assert gates.model_is_compose(SERVICE).passed
+    gitops = dataclasses.replace(SERVICE, model="gitops")
+    assert "Git and Flux" in refusal(lambda: gates.model_is_compose(gitops)).message
+
+
+# ---------------------------------------------------------------- the host
+
+
+def test_a_hold_stops_and_says_who_when_and_why() -> None:
+    assert gates.no_hold(facts()).passed
+    held = facts(hold=Hold("kim", "2025-11-23T10:00:00Z", "audit"))
+
+    error = refusal(lambda: gates.no_hold(held), EXIT_BUSY)
+
+    assert "held by kim since 2025-11-23T10:00:00Z: audit" in error.message
+
+
+def test_another_run_stops_unless_it_is_waited_for() -> None:
+    busy = facts(holder=Holder("r1", "sam", "deploy", WEB, tag(3), "now"))
+
+    assert gates.not_busy(facts(), "vps", wait=0).passed
+    assert gates.not_busy(busy, "vps", wait=1).passed
+    error = refusal(lambda: gates.not_busy(busy, "vps", wait=0), EXIT_BUSY)
+    assert f"deploy of {WEB} {tag(3)} by sam, since now" in error.message
+    assert "deployctl follow vps r1" in error.hint
+
+
+def test_what_is_expected_to_run_must_run() -> None:
+    assert gates.current_is_expected(None, None).passed
+    assert gates.current_is_expected(tag(1), release(1)).passed
+    assert tag(2) in refusal(lambda: gates.current_is_expected(tag(1), release(2))).message
+    assert "nothing" in refusal(lambda: gates.current_is_expected(tag(1), None)).message
+
+
+# ---------------------------------------------------------------- the compose files
+
+
+def test_an_image_that_follows_the_tag_passes() -> None:
+    verdict = gates.image_follows_tag(WEB, configuration(), "IMAGE_TAG")
+
+    assert verdict == Verdict(
+        "image", True, "registry.example/web:${IMAGE_TAG} comes from a registry"
+    )
+
+
+def test_a_service_that_is_built_on_the_host_is_refused() -> None:
+    built = configuration(builds=True)
+
+    assert refusal(lambda: gates.image_follows_tag(WEB, built, "T")).code == "build-section"
+
+
+def test_a_service_whose_image_does_not_follow_the_tag_is_refused() -> None:
+    fixed = configuration(image="registry.example/web:1")
+    error = refusal(lambda: gates.image_follows_tag(WEB, fixed, "IMAGE_TAG"))
+
+    assert error.code == "tag-not-used"
+    assert "${IMAGE_TAG}" in error.hint
+
+
+def test_a_service_that_the_compose_files_lack_is_refused_with_those_they_have() -> None:
+    error = refusal(lambda: gates.image_follows_tag("wbe", configuration(), "IMAGE_TAG"))
+
+    assert error.code == "service-unknown"
+    assert "they have: web" in error.message
+
+
+# ---------------------------------------------------------------- dependencies
+
+ABSENT = Dependency("db", "service_healthy", ())
+WELL = Dependency("db", "service_healthy", (container(service="db"),))
+UNWELL = Dependency("db", "service_healthy", (container(health=Health.UNHEALTHY),))
+STOPPED = Dependency("db", "service_started", (container(status="exited"),))
+ONE_SHOT = Dependency(
+    "migrate", "service_completed_successfully", (container(status="exited", exit_code=0),)
+)
+FAILED = Dependency(
+    "migrate", "service_completed_successfully", (container(status="exited", exit_code=1),)
+)
+
+
+def test_dependencies_that_are_well_or_not_there_yet_pass() -> None:
+    assert gates.dependencies_are_well([]).evidence == "none"
+    verdict = gates.dependencies_are_well([ABSENT, WELL, ONE_SHOT])
+
+    assert verdict.passed
+    assert "db is not there yet and is started first" in verdict.evidence
+    assert gates.dependency_warnings([ABSENT, WELL, ONE_SHOT]) == ()
+
+
+@pytest.mark.parametrize("dependency", [UNWELL, STOPPED, FAILED])
+def test_a_dependency_that_is_unwell_refuses_a_deploy_and_warns_a_rollback(
+    dependency: Dependency,
+) -> None:
+    error = refusal(lambda: gates.dependencies_are_well([WELL, dependency]))
+
+    assert error.code == "dependency-unhealthy"
+    assert error.message.startswith(dependency.name)
+    assert dependency.name in gates.dependency_warnings([dependency])[0]
+
+
+# ---------------------------------------------------------------- the content
+
+
+def test_the_content_that_was_scanned_passes_under_any_of_its_digests() -> None:
+    for known in (digest(1), digest(5)):
+        verdicts = gates.content_is_expected(tag(1), known, FETCHED, None)
+        assert all(v.passed for v in verdicts)
+    assert gates.content_is_expected(tag(1), None, FETCHED, RECORDED)[0].evidence == (
+        "no --digest given"
+    )
+
+
+def test_other_content_than_what_was_scanned_is_refused() -> None:
+    error = refusal(lambda: gates.content_is_expected(tag(1), digest(2), FETCHED, None))
+
+    assert error.code == "digest-mismatch"
+    assert digest(1) in error.message
+    assert digest(2) in error.message
+
+
+def test_a_tag_that_moved_since_it_was_recorded_is_refused() -> None:
+    moved = dataclasses.replace(
+        FETCHED, image_id=image_id(2), digest=digest(2), digests=(digest(2),)
+    )
+    error = refusal(lambda: gates.content_is_expected(tag(1), None, moved, RECORDED))
+
+    assert error.code == "tag-moved"
+    assert RECORDED.at in error.message
+
+
+def test_the_same_content_in_another_image_store_has_not_moved() -> None:
+    other_store = dataclasses.replace(FETCHED, image_id=image_id(9))
+
+    assert gates.content_is_expected(tag(1), None, other_store, RECORDED)
+
+
+def test_content_without_any_digest_is_compared_by_its_id() -> None:
+    bare = FetchedImage(image_id(2), "", (), "")
+    line = recorded({**entry(1, 1), "digest": ""}).entries[0]
+
+    refusal(lambda: gates.content_is_expected(tag(1), None, bare, line))
+
+
+def test_the_last_record_of_a_tag_decides_whether_it_moved() -> None:
+    entries = recorded(entry(1, 1), entry(2, 2), entry(3, 1, "broken")).entries
+    last = gates.recorded_content(entries, tag(1))
+
+    assert last
+    assert last.seq == 3
+    assert gates.recorded_content(entries, tag(9)) is None
+
+
+def test_the_revision_label_must_be_the_tags_commit() -> None:
+    assert gates.revision_matches(tag(1), FETCHED).passed
+    assert gates.revision_matches(tag(1), dataclasses.replace(FETCHED, revision="")).passed
+    error = refusal(lambda: gates.revision_matches(tag(2), FETCHED))
+    assert error.code == "revision-mismatch"
+    assert "'0000001abc'" in error.message
+
+
+def test_hostile_text_from_the_registry_is_shown_harmlessly() -> None:
+    hostile = dataclasses.replace(FETCHED, revision="\x1b[2J::error::\n" * 50)
+
+    assert refusal(lambda: gates.revision_matches(tag(1), hostile)).message.isprintable()
+
+
+def test_what_runs_by_hand_is_shown_harmlessly() -> None:
+    hostile = Release("\x1b[2J\n", image_id(1))
+
+    assert refusal(lambda: gates.current_is_expected(tag(1), hostile)).message.isprintable()

@@ -1,0 +1,453 @@
+"""The history: what is read out of a file that nobody trusts, and where a rollback goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl import history
+from deployctl.history import BROKEN, INTERRUPTED, RESTORED, STARTED, History, NoTarget
+from deployctl.image import Reference
+from deployctl.model import Release
+from tests.unit.build import (
+    WEB,
+    container,
+    digest,
+    entry,
+    image_id,
+    recorded,
+    release,
+    successes,
+    tag,
+    text,
+)
+
+# ---------------------------------------------------------------- text → entries
+
+
+def test_lines_are_read_in_their_order() -> None:
+    found = recorded(entry(1, 1, STARTED, run="a"), entry(2, 1, run="a"))
+
+    assert [(e.seq, e.event, e.run) for e in found.entries] == [
+        (1, STARTED, "a"),
+        (2, "succeeded", "a"),
+    ]
+    assert found.entries[1].release == release(1)
+    assert found.problems == ()
+    assert found.next_seq == 3
+
+
+def test_an_empty_file_has_no_entries_and_no_problems() -> None:
+    assert history.parse(b"") == History()
+    assert history.parse(b"\n\n") == History(size=2)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"garbage", "is not JSON"),
+        (b"\xff\xfe{}", "is not JSON"),
+        (b"[1]", "is not a JSON object"),
+        (b"[" * 100_000, "is not JSON"),
+        (json.dumps(entry(2, 2, v=2)).encode(), "unknown version"),
+        (json.dumps(entry(2, 2, v=True)).encode(), "unknown version"),
+        (json.dumps({**entry(2, 2), "seq": "2"}).encode(), "no usable seq"),
+        (json.dumps({**entry(2, 2), "seq": None}).encode(), "no usable seq"),
+        (json.dumps(entry(-2, 2)).encode(), "no usable seq"),
+        (json.dumps(entry(2, 2, "exploded")).encode(), "unknown event"),
+        (json.dumps({**entry(2, 2), "tag": 7}).encode(), "no usable tag"),
+        (json.dumps({**entry(2, 2), "previous": "sha-1"}).encode(), "no usable previous"),
+        (json.dumps({**entry(2, 2), "previous": {}}).encode(), "no usable tag"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_skipped_and_said(line: bytes, said: str) -> None:
+    found = history.parse(text([entry(1, 1)]) + line + b"\n" + text([entry(3, 3)]))
+
+    assert [e.seq for e in found.entries] == [1, 3]
+    assert said in found.problems[0]
+    assert "line 2" in found.problems[0]
+    assert found.gaps == {1}
+
+
+def test_lines_with_carriage_returns_are_read() -> None:
+    found = history.parse(text([entry(1, 1), entry(2, 2)]).replace(b"\n", b"\r\n"))
+
+    assert len(found.entries) == 2
+    assert found.problems == ()
+
+
+def test_a_torn_last_line_is_reported_and_no_gap() -> None:
+    whole = text([entry(1, 1), entry(2, 2)])
+    found = history.parse(whole + text([entry(3, 3)])[:40])
+
+    assert len(found.entries) == 2
+    assert "torn" in found.problems[-1]
+    assert found.gaps == frozenset()
+    assert history.rollback_target(found, WEB, release(2), well=True).release == release(1)
+
+
+def test_a_last_line_that_lacks_only_its_end_counts() -> None:
+    assert len(history.parse(text([entry(1, 1), entry(2, 2)])[:-1]).entries) == 2
+
+
+@pytest.mark.parametrize("numbers", [(1, 3), (2, 1), (1, 1), (5, 9)])
+def test_a_break_in_the_numbering_is_reported(numbers: tuple[int, int]) -> None:
+    found = recorded(entry(numbers[0], 1), entry(numbers[1], 2))
+
+    assert found.gaps == {1}
+    assert f"{numbers[1]} follows {numbers[0]}" in found.problems[0]
+
+
+def test_only_the_end_of_a_long_file_is_read_and_its_cut_first_line_is_no_problem() -> None:
+    data = text([entry(1, 1), entry(2, 2), entry(3, 3)])
+    found = history.parse(data[50:], size=len(data))
+
+    assert found.truncated
+    assert [e.seq for e in found.entries] == [2, 3]
+    assert found.problems == ()
+    assert found.size == len(data)
+
+
+@pytest.mark.parametrize("seconds", [None, "1", -1, 1e300, float("inf"), float("nan"), True])
+def test_a_duration_that_cannot_be_shown_counts_as_none(seconds: Any) -> None:
+    assert recorded(entry(1, 1, seconds=seconds)).entries[0].seconds in {0.0, 1.0}
+
+
+def test_a_started_line_without_an_outcome_is_unfinished_whatever_its_service() -> None:
+    found = recorded(
+        entry(1, 1, STARTED, run="a"),
+        entry(2, 1, run="a"),
+        entry(3, 2, STARTED, run="b", service="other"),
+    )
+
+    assert [e.run for e in found.unfinished()] == ["b"]
+
+
+@given(st.binary(max_size=400), st.none() | st.integers(0, 10_000))
+def test_arbitrary_bytes_are_a_history_with_problems_never_an_exception(
+    data: bytes, size: int | None
+) -> None:
+    found = history.parse(data, size=size)
+    assert found.entries == ()
+    assert not data.strip() or found.problems or found.truncated
+
+
+LINE = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats()
+        for name in entry(1, 1)
+    },
+)
+
+
+@given(LINE)
+def test_any_json_object_is_an_entry_or_a_problem(line: dict[str, Any]) -> None:
+    found = history.parse(json.dumps({**entry(1, 1), **line}).encode() + b"\n")
+    assert len(found.entries) + len(found.problems) == 1
+
+
+def test_what_the_client_records_is_what_it_reads_again() -> None:
+    fields = history.record_fields(
+        run="r",
+        action="deploy",
+        service=WEB,
+        release=release(2),
+        previous=release(1),
+        image_store="overlay2",
+        files="ff",
+        by='k"im\n',
+        source="terminal",
+        run_url="https://example",
+    )
+    line = f'{{"v":1,"seq":1,"at":"now","event":"succeeded",{fields},"reason":"","seconds":1.5}}\n'
+    read = history.parse(line.encode()).entries[0]
+
+    assert "\n" not in fields
+    assert (read.release, read.previous, read.by) == (release(2), release(1), 'k"im\n')
+    assert history.interrupted_fields(read) == fields
+
+
+# ---------------------------------------------------------------- what runs
+
+
+def test_a_release_is_the_same_by_image_id_or_by_digest_but_never_by_tag_alone() -> None:
+    other_store = Release(tag(1), image_id(7))
+
+    assert history.same_release(release(1), release(1))
+    assert history.same_release(release(1), other_store, [digest(1)])
+    assert not history.same_release(release(1), other_store)
+    assert not history.same_release(release(1), other_store, [digest(2)])
+    assert not history.same_release(Release(tag(1), image_id(1)), other_store, [""])
+    assert not history.same_release(release(1), Release(tag(2), image_id(1)))
+
+
+def test_containers_are_one_release_or_none() -> None:
+    moved = container(1, image_id=image_id(2))
+
+    assert history.release_of([container(1), container(1)]) == Release(tag(1), image_id(1))
+    assert history.release_of([]) is None
+    assert history.release_of([container(1), moved]) is None
+    assert history.release_of([container(1, reference=Reference("r")), container(1)]) is None
+
+
+# ---------------------------------------------------------------- where a rollback goes
+
+
+def target(found: History, running: int | None, *, well: bool = True) -> int:
+    """The number of the release that a rollback goes to."""
+    runs = None if running is None else release(running)
+    tag_ = history.rollback_target(found, WEB, runs, well=well).release.tag
+    return int(tag_.removeprefix("sha-"), 16)
+
+
+def refusal(found: History, running: int | None, *, well: bool = True) -> NoTarget:
+    with pytest.raises(NoTarget) as caught:
+        target(found, running, well=well)
+    return caught.value
+
+
+def test_a_rollback_goes_to_the_release_before() -> None:
+    assert target(successes(1, 2, 3), 3) == 2
+
+
+def test_a_second_rollback_goes_further_back() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 2, action="rollback"))
+
+    assert target(found, 2) == 1
+
+
+def test_deploying_the_same_release_again_does_not_hide_the_one_before() -> None:
+    assert target(successes(1, 2, 2, 2), 2) == 1
+
+
+def test_a_release_that_was_deployed_twice_lies_on_the_stack_twice() -> None:
+    assert target(successes(1, 2, 1), 1) == 2
+
+
+def test_a_rollback_to_a_named_release_goes_down_to_it() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 1, action="rollback"))
+
+    assert refusal(found, 1).code == "no-older-success"
+
+
+def test_going_forward_again_by_name_keeps_the_way_back() -> None:
+    found = recorded(
+        entry(1, 1), entry(2, 2), entry(3, 1, action="rollback"), entry(4, 2, action="rollback")
+    )
+
+    assert target(found, 2) == 1
+
+
+def test_a_rollback_to_a_release_from_before_the_part_that_was_read_hides_what_it_went_over() -> (
+    None
+):
+    lines = [entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 1, action="rollback")]
+    data = text(lines)
+    found = history.parse(text(lines[1:]), size=len(data))
+
+    assert refusal(found, 1).code == "no-older-success"
+
+
+def test_what_was_started_by_hand_goes_back_to_the_last_success() -> None:
+    assert target(successes(1, 2), 9) == 2
+
+
+def test_nothing_or_a_mixture_goes_back_to_the_last_success() -> None:
+    assert target(successes(1, 2), None) == 2
+
+
+def test_an_unhealthy_release_that_succeeded_once_goes_to_the_one_before() -> None:
+    assert target(successes(1, 2), 2, well=False) == 1
+
+
+def test_a_failed_deploy_that_could_not_be_put_back_goes_to_the_last_success() -> None:
+    found = recorded(
+        entry(1, 1), entry(2, 2), entry(3, 3, STARTED, previous=2), entry(4, 3, BROKEN, previous=2)
+    )
+
+    assert target(found, 3, well=False) == 2
+
+
+@pytest.mark.parametrize("event", [STARTED, BROKEN, INTERRUPTED])
+def test_a_half_done_run_that_left_the_old_release_unwell_goes_back_to_it(event: str) -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, event, previous=2))
+
+    assert target(found, 2, well=False) == 2
+
+
+def test_a_deploy_that_was_put_back_leaves_nothing_to_undo_and_names_the_way_further_back() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, RESTORED, previous=2))
+    none = refusal(found, 2)
+
+    assert none.code == "already-put-back"
+    assert f"{tag(3)} failed and {tag(2)} was put back" in none.reason
+    assert none.hint.endswith(f"deployctl rollback {WEB} {tag(1)}")
+
+
+def test_what_was_put_back_and_is_unwell_now_goes_to_the_one_before() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, RESTORED, previous=2))
+
+    assert target(found, 2, well=False) == 1
+
+
+def test_a_first_release_has_nothing_before_it() -> None:
+    assert refusal(successes(1), 1).code == "no-older-success"
+
+
+def test_a_service_without_a_success_has_no_target() -> None:
+    assert refusal(History(), None).code == "no-success"
+    assert refusal(recorded(entry(1, 1, BROKEN)), 1).code == "no-success"
+    assert refusal(recorded(entry(1, 1, service="other")), 1).code == "no-success"
+
+
+def test_a_history_that_cannot_be_read_gives_no_target() -> None:
+    unreadable = History(readable=False)
+
+    assert refusal(unreadable, 1).code == "history-unreadable"
+    with pytest.raises(NoTarget):
+        history.named_target(unreadable, WEB, tag(1))
+
+
+def test_lines_missing_behind_the_target_are_no_silent_answer() -> None:
+    found = recorded(entry(1, 1), entry(3, 3))
+
+    assert refusal(found, 3).code == "history-damaged"
+    assert tag(1) in refusal(found, 3).hint
+
+
+def test_lines_missing_before_the_target_do_not_matter() -> None:
+    assert target(recorded(entry(1, 1), entry(4, 2), entry(5, 3)), 3) == 2
+
+
+def test_an_unreadable_last_line_is_no_silent_answer() -> None:
+    newer = json.dumps(entry(3, 3, v=2)).encode() + b"\n"
+    found = history.parse(text([entry(1, 1), entry(2, 2)]) + newer)
+
+    assert refusal(found, 3).code == "history-damaged"
+
+
+def test_a_named_release_must_have_succeeded_here() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, BROKEN))
+
+    assert history.named_target(found, WEB, tag(1)).seq == 1
+    with pytest.raises(NoTarget) as caught:
+        history.named_target(found, WEB, tag(3))
+    assert caught.value.code == "never-succeeded"
+    assert caught.value.hint == f"recorded successes: {tag(2)}, {tag(1)}"
+
+
+def test_the_newest_good_tags_are_kept() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 2, action="rollback"))
+
+    assert history.known_good_tags(found, WEB, 2) == (tag(2), tag(3))
+    assert history.known_good_tags(found, WEB, 9) == (tag(2), tag(3), tag(1))
+
+
+# ---------------------------------------------------------------- properties
+
+SUCCESS = st.tuples(st.sampled_from(["deploy", "rollback"]), st.integers(1, 4))
+FAILURE = st.tuples(st.sampled_from([RESTORED, BROKEN, INTERRUPTED]), st.integers(1, 4))
+RUNS = st.lists(SUCCESS | SUCCESS | FAILURE, max_size=8)
+
+
+def lines_of(runs: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    """The history that these runs leave, as a real one could be: a rollback goes to what was."""
+    lines: list[dict[str, Any]] = []
+    good: list[int] = []
+    for kind, number in runs:
+        action = "rollback" if kind == "rollback" else "deploy"
+        event = kind if kind in history.OUTCOMES else "succeeded"
+        if action == "rollback" and number not in good:
+            continue
+        previous = good[-1] if good else None
+        run = f"run-{len(lines)}"
+        for what in (STARTED, event):
+            lines.append(
+                entry(len(lines) + 1, number, what, action=action, run=run, previous=previous)
+            )
+        if event == "succeeded":
+            good.append(number)
+    return lines
+
+
+def answer(found: History, running: int | None, *, well: bool) -> int | None:
+    try:
+        return target(found, running, well=well)
+    except NoTarget:
+        return None
+
+
+@given(RUNS, st.none() | st.integers(1, 5), st.booleans())
+def test_the_target_is_a_recorded_success_and_never_what_runs_well(
+    runs: list[tuple[str, int]], running: int | None, well: bool
+) -> None:
+    lines = lines_of(runs)
+    went_to = answer(recorded(*lines), running, well=well)
+    if went_to is not None:
+        assert went_to in {int(e["tag"][4:], 16) for e in lines if e["event"] == "succeeded"}
+        assert not well or went_to != running
+
+
+@given(RUNS, st.none() | st.integers(1, 5), st.booleans(), st.data())
+def test_a_damaged_history_gives_the_same_answer_or_none(
+    runs: list[tuple[str, int]], running: int | None, well: bool, data: st.DataObject
+) -> None:
+    lines = lines_of(runs)
+    whole = [json.dumps(line).encode() for line in lines]
+    garbage = st.sampled_from([b"garbage", b"{}", b"\xff", b'{"v":9}'])
+    damaged = [data.draw(garbage) if data.draw(st.integers(0, 3)) == 0 else line for line in whole]
+    found = history.parse(b"".join(line + b"\n" for line in damaged))
+    assert answer(found, running, well=well) in right_answers(lines, running, well=well)
+    assert (damaged != whole) == bool(found.problems)
+
+
+@given(RUNS, st.integers(1, 5), st.integers(0, 16))
+def test_a_history_that_lost_its_beginning_gives_the_same_answer_or_none(
+    runs: list[tuple[str, int]], running: int, lost: int
+) -> None:
+    lines = lines_of(runs)
+    rest = history.parse(text(lines[lost:]), size=len(text(lines)))
+    assert answer(rest, running, well=True) in right_answers(lines, running, well=True)
+
+
+def right_answers(
+    lines: Sequence[dict[str, Any]], running: int | None, *, well: bool
+) -> set[int | None]:
+    """What a damaged history may answer: as the whole one, not at all, or, where something else
+    than the last recorded release runs, that release.
+    """
+    whole = recorded(*lines)
+    answers = {answer(whole, running, well=well), None}
+    last = whole.last_success(WEB)
+    if last and (last.release.tag != tag(running or 0) or not well):
+        answers.add(int(last.release.tag[4:], 16))
+    return answers
+
+
+@given(RUNS, st.integers(1, 5), st.integers(0, 4000))
+def test_a_history_that_is_torn_anywhere_names_what_was_the_answer_then_or_none(
+    runs: list[tuple[str, int]], running: int, cut_off: int
+) -> None:
+    data = text(lines_of(runs))[:-1]
+    kept = data[: max(0, len(data) - cut_off)]
+    whole_lines = kept[: kept.rfind(b"\n") + 1]
+    torn = history.parse(kept)
+    assert answer(torn, running, well=True) in {
+        answer(history.parse(whole_lines), running, well=True),
+        answer(history.parse(kept + b"\n"), running, well=True),
+        None,
+    }
+
+
+@given(RUNS)
+def test_the_stack_has_no_release_twice_in_a_row(runs: list[tuple[str, int]]) -> None:
+    found = recorded(*lines_of(runs))
+    tags = [e.release.tag for e in history.stack(found.of(WEB))]
+    assert all(one != other for one, other in pairwise(tags))

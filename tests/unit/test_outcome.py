@@ -1,0 +1,174 @@
+"""What a run's transcript means: which error, with which exit status, and what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from deployctl import errors, outcome
+from deployctl.errors import DeployctlError
+from deployctl.transaction import Transcript
+from tests.unit.build import WEB, entry, tag
+
+RUN = "20251123t120000z-0a1b2c3d"
+
+
+def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any) -> Transcript:
+    line = entry(2, 2, event, run=RUN, previous=previous, reason=reason)
+    usual = {"begun": True, "end": "outcome", "text": json.dumps(line).encode()}
+    return Transcript(**{**usual, **more})
+
+
+def error(transcript: Transcript) -> DeployctlError:
+    with pytest.raises(DeployctlError) as caught:
+        outcome.success_entry(transcript, "vps", WEB, RUN)
+    assert caught.value.hint
+    assert caught.value.state
+    return caught.value
+
+
+def test_a_success_is_its_history_line() -> None:
+    found = outcome.success_entry(ended("succeeded"), "vps", WEB, RUN)
+
+    assert found.release.tag == tag(2)
+    assert outcome.success_entry(ended("succeeded", end="ended"), "vps", WEB, RUN) == found
+
+
+def test_a_release_that_was_put_back_is_exit_6_and_says_what_is_back() -> None:
+    found = error(ended("restored", reason="unhealthy"))
+
+    assert found.exit_status == errors.EXIT_RESTORED
+    assert "its health check says unhealthy" in found.message
+    assert found.state == f"{tag(1)} is back and healthy"
+
+
+def test_a_release_that_could_not_be_put_back_is_exit_7_and_says_why() -> None:
+    found = error(ended("broken", reason="exited", restore_reason="up-failed"))
+
+    assert found.exit_status == errors.EXIT_BROKEN
+    assert "could not be put back either (docker compose up failed)" in found.state
+
+
+def test_a_first_deploy_that_failed_is_exit_7_and_offers_no_rollback() -> None:
+    found = error(ended("broken", reason="exited", previous=None))
+
+    assert found.exit_status == errors.EXIT_BROKEN
+    assert "no earlier release" in found.state
+    assert "rollback" not in found.hint
+
+
+def test_a_run_that_was_killed_is_exit_7_and_says_that_nothing_is_settled() -> None:
+    for event in ("started", "interrupted"):
+        found = error(ended(event, end="ended"))
+        assert found.exit_status == errors.EXIT_BROKEN
+        assert "not settled" in found.state
+
+
+def test_a_success_that_could_not_be_recorded_is_no_success() -> None:
+    found = error(ended("succeeded", recorded=False))
+
+    assert found.exit_status == errors.EXIT_BROKEN
+    assert f"{tag(2)} runs" in found.state
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_run_without_any_record_changed_nothing(begun: bool) -> None:
+    found = error(Transcript(begun=begun, end="ended"))
+
+    assert found.exit_status == errors.EXIT_UNREACHABLE
+    assert found.state == errors.UNTOUCHED
+
+
+def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
+    other = json.dumps(entry(2, 2, run="other")).encode()
+
+    assert error(Transcript(end="outcome", text=other)).code == "never-begun"
+
+
+@pytest.mark.parametrize(
+    ("end", "what", "status", "says"),
+    [
+        ("busy", "holder", errors.EXIT_BUSY, "vps is busy: another deployctl run"),
+        ("changed", "hold", errors.EXIT_BUSY, "a hold was set"),
+        ("changed", "history", errors.EXIT_BUSY, "another run was recorded"),
+        ("changed", "containers", errors.EXIT_BUSY, "containers were changed"),
+        ("changed", "files", errors.EXIT_BUSY, "compose files were changed"),
+        ("changed", "?", errors.EXIT_BUSY, "something on vps"),
+        ("refused", "state-directory", errors.EXIT_UNREACHABLE, "cannot be written"),
+        ("unknown-run", "", errors.EXIT_UNREACHABLE, "knows no run"),
+        ("cancelled", "", errors.EXIT_UNREACHABLE, "was cancelled"),
+    ],
+)
+def test_a_run_that_never_began_left_the_host_untouched(
+    end: str, what: str, status: int, says: str
+) -> None:
+    found = error(Transcript(end=end, what=what))
+
+    assert found.exit_status == status
+    assert says in found.message
+    assert found.state == errors.UNTOUCHED
+
+
+def test_what_another_run_did_while_this_one_waited_has_a_code_of_its_own() -> None:
+    assert error(Transcript(end="changed", waited=True)).code == outcome.CHANGED_WHILE_WAITING
+
+
+def test_the_containers_own_words_come_first_then_its_health_checks() -> None:
+    shown = {
+        "container-log": ("panic",),
+        "health-log": ("1 refused", ""),
+        "run-log": ("compose says",),
+    }
+    details = error(ended("restored", shown=shown)).details
+
+    assert details == ("panic", "", "last health checks (exit status, output):", "1 refused")
+
+
+def test_without_a_word_of_the_container_the_runs_log_is_shown() -> None:
+    shown = {"container-log": ("", " "), "run-log": ("compose says",)}
+
+    assert error(ended("restored", shown=shown)).details == ("compose says",)
+
+
+def test_a_reason_that_is_not_known_is_not_guessed() -> None:
+    assert "not recorded" in error(ended("restored", reason="gremlins")).message
+
+
+def test_every_reason_of_the_script_has_words() -> None:
+    script = files("deployctl").joinpath("host/transact.sh").read_text()
+    given = set(re.findall(r"fail ([a-z-]+)", script)) | set(
+        re.findall(r"outlook=([a-z-]+)", script)
+    )
+    assert given - {"ready", "waiting"} <= set(outcome.REASONS)
+
+
+@pytest.mark.parametrize(("begun", "words"), [(True, "goes on"), (False, "may go on")])
+def test_a_lost_connection_is_exit_8_and_says_how_to_watch_again(begun: bool, words: str) -> None:
+    lost = outcome.lost("vps", RUN, begun=begun)
+
+    assert lost.exit_status == errors.EXIT_UNKNOWN
+    assert f"run {RUN} {words} there" in lost.message
+    assert lost.hint == f"deployctl follow vps {RUN}"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("untouched", "cancelled before it began"), ("goes-on", "goes on"), ("unknown", "may go on")],
+)
+def test_a_command_that_was_stopped_is_exit_130_and_says_what_becomes_of_the_run(
+    state: str, words: str
+) -> None:
+    stopped = outcome.interrupted("vps", RUN, state=state)
+
+    assert stopped.exit_status == errors.EXIT_INTERRUPTED
+    assert words in stopped.state
+    assert (stopped.hint == "") == (state == "untouched")
+
+
+def test_a_recorded_tag_that_is_none_of_ours_is_quoted() -> None:
+    assert outcome.shown_tag(tag(1)) == tag(1)
+    assert outcome.shown_tag("\x1b[2J") == "'\\x1b[2J'"

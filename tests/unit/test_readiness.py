@@ -1,0 +1,119 @@
+"""Whether a host can take a run: each thing that can be wrong, and its remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from deployctl import readiness
+from deployctl.command import Completed
+from deployctl.errors import EXIT_UNREACHABLE, HostError
+from deployctl.facts import HostFacts
+from deployctl.history import History
+from tests.unit.build import HOST, SERVICE, configuration, container, facts
+
+
+def error(found: HostFacts) -> HostError:
+    with pytest.raises(HostError) as caught:
+        readiness.require_ready(found, SERVICE, HOST)
+    assert caught.value.exit_status == EXIT_UNREACHABLE
+    return caught.value
+
+
+def test_a_host_in_good_order_gives_its_configuration() -> None:
+    assert readiness.require_ready(facts(container()), SERVICE, HOST) == configuration()
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "says", "remedy"),
+    [
+        (facts(missing_tools=("flock", "setsid")), "tool-missing", "flock, setsid", "install"),
+        (
+            facts(paths=("missing", "ok", "ok")),
+            "path-missing",
+            "directory '/opt/infra'",
+            "inventory",
+        ),
+        (
+            facts(paths=("ok", "ok", "missing")),
+            "path-missing",
+            "compose file 'compose/web.yml'",
+            "services.web",
+        ),
+        (facts(paths=("wrong-kind", "ok", "ok")), "path-wrong-kind", "wrong kind", "inventory"),
+        (facts(paths=("ok", "unreadable", "ok")), "path-unreadable", "cannot be read", "web"),
+        (facts(paths=("ok",)), "host-garbled", "did not answer", ""),
+        (
+            facts(containers=None, docker_problem="denied"),
+            "docker-denied",
+            "deploy may not use docker",
+            "usermod -aG docker deploy",
+        ),
+        (facts(containers=None, docker_problem="missing"), "docker-down", "not running", "status"),
+        (facts(containers=None, docker_problem="silent"), "docker-down", "not answer", "status"),
+        (facts(containers=None, docker_problem="remote"), "docker-down", "DOCKER_HOST", "status"),
+        (facts(containers=None, docker_problem="?"), "docker-down", "not answer", "status"),
+        (
+            facts(foreign_files=("/opt/infra/.deployctl/lock",)),
+            "state-foreign",
+            "files of another user",
+            "chown -R deploy",
+        ),
+        (
+            facts(foreign_files=("not-writable",)),
+            "state-foreign",
+            "cannot be written by deploy",
+            "state_directory",
+        ),
+        (
+            facts(history=History(readable=False)),
+            "history-unreadable",
+            "/opt/infra/.deployctl/history.jsonl",
+            "chown deploy",
+        ),
+        (facts(killed_at_logout=True), "killed-at-logout", "KillUserProcesses", "enable-linger"),
+        (
+            facts(configuration=None, compose_missing=True),
+            "compose-missing",
+            "no Compose v2",
+            "docker-compose-plugin",
+        ),
+        (
+            facts(configuration=None, complaints=("yaml: line 3",)),
+            "compose-invalid",
+            "cannot resolve",
+            "-f compose/web.yml config",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_remedy(
+    found: HostFacts, code: str, says: str, remedy: str
+) -> None:
+    raised = error(found)
+
+    assert raised.code == code
+    assert says in raised.message
+    assert remedy in raised.hint
+
+
+def test_what_compose_says_about_the_files_is_the_evidence() -> None:
+    assert error(facts(configuration=None, complaints=("a", "b"))).details == ("a", "b")
+
+
+def test_a_question_needs_less_than_a_change() -> None:
+    only_readable = facts(foreign_files=("x",), configuration=None, killed_at_logout=True)
+
+    readiness.require_answers(only_readable, SERVICE, HOST)
+
+
+@pytest.mark.parametrize(("sudo", "remedy"), [(True, "sudo -n"), (False, "run sh there")])
+def test_a_script_that_did_not_run_shows_its_last_words(sudo: bool, remedy: str) -> None:
+    words = "\n".join(f"line {n}" for n in range(9)).encode() + b"\xff"
+    host = dataclasses.replace(HOST, sudo=sudo)
+
+    failed = readiness.script_failed(host, Completed(127, b"", words))
+
+    assert "exit status 127" in failed.message
+    assert remedy in failed.hint
+    assert failed.details[0] == "line 4"

@@ -1,0 +1,873 @@
+"""What people see: summaries, tables, errors and the live line."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.errors import DeployctlError, RefusedError
+from deployctl.model import (
+    Action,
+    Event,
+    Health,
+    HistoryResult,
+    HostFinished,
+    HostOutcome,
+    HostStarted,
+    Notice,
+    Phase,
+    Release,
+    RolloutResult,
+    State,
+    StatusResult,
+    StepStarted,
+    Verdict,
+)
+from deployctl.render import human
+from deployctl.render.text import columns
+from tests.unit.render_samples import (
+    BACK,
+    NEW,
+    NOW,
+    OLD,
+    RESTORED,
+    UNREACHABLE,
+    Terminal,
+    container,
+    entry,
+    errors,
+    events,
+    histories,
+    in_sync,
+    of_runs,
+    rollouts,
+    run,
+    statuses,
+)
+
+SMART = {"TERM": "xterm-256color"}
+STYLE = re.compile(r"\x1b\[[0-9]+m")
+
+
+class AsciiFile(io.TextIOWrapper):
+    """A file that knows no other characters."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), encoding="ascii", newline="")
+
+    def text(self) -> str:
+        self.flush()
+        buffer = self.buffer
+        assert isinstance(buffer, io.BytesIO)
+        return buffer.getvalue().decode("ascii")
+
+
+def rolled_out(result: RolloutResult, *, out: TextIO | None = None, color: bool = False) -> str:
+    stream = out or io.StringIO()
+    human.rollout(result, out=stream, color=color, now=NOW)
+    return stream.getvalue() if isinstance(stream, io.StringIO) else ""
+
+
+def status_of(*rows: StatusResult, out: io.StringIO | None = None, width: int = 80) -> str:
+    stream = out or Terminal()
+    human.status(rows, out=stream, color=False, width=width, now=NOW)
+    return stream.getvalue()
+
+
+def history_of(*results: HistoryResult, out: io.StringIO | None = None, width: int = 80) -> str:
+    stream = out or Terminal()
+    human.history(results, out=stream, color=False, width=width, now=NOW)
+    return stream.getvalue()
+
+
+def error_of(err: DeployctlError, *, host: str = "", color: bool = False) -> str:
+    stream = io.StringIO()
+    human.error(err, err_stream=stream, color=color, host=host)
+    return stream.getvalue()
+
+
+def lines_of(text: str) -> list[str]:
+    return text.splitlines()
+
+
+# ---------------------------------------------------------------- hostile text
+
+
+def assert_harmless(text: str) -> None:
+    assert text.replace("\n", "").isprintable()
+    assert "##[" not in text
+    assert not any(line.lstrip().startswith("::") for line in text.split("\n"))
+
+
+@given(rollouts)
+def test_a_rollout_of_hostile_text_is_harmless(result: RolloutResult) -> None:
+    assert_harmless(rolled_out(result))
+    assert_harmless(STYLE.sub("", rolled_out(result, color=True)))
+
+
+@given(errors)
+def test_an_error_of_hostile_text_is_harmless(err: DeployctlError) -> None:
+    assert_harmless(error_of(err, host=err.code))
+    assert_harmless(STYLE.sub("", error_of(err, color=True)))
+
+
+@given(st.lists(statuses, max_size=3), st.integers(min_value=20, max_value=200))
+def test_a_status_of_hostile_text_is_harmless_and_keeps_to_the_width(
+    rows: list[StatusResult], width: int
+) -> None:
+    for number in (len(rows), 1):  # a single row has more to it
+        text = status_of(*rows[:number], width=width)
+        assert_harmless(text)
+        assert all(columns(line) <= width for line in lines_of(text))
+    assert_harmless(status_of(*rows, out=io.StringIO()))
+
+
+@given(st.lists(histories, max_size=3), st.integers(min_value=20, max_value=200))
+def test_a_history_of_hostile_text_is_harmless_and_its_table_keeps_to_the_width(
+    results: list[HistoryResult], width: int
+) -> None:
+    text = history_of(*results, width=width)
+    assert_harmless(text)
+    remarks = sum(len(r.problems) + 2 for r in results)
+    table = lines_of(text)[: max(0, len(lines_of(text)) - remarks)]
+    assert all(columns(line) <= width for line in table)
+    assert_harmless(history_of(*results, out=io.StringIO()))
+
+
+@given(st.lists(events, max_size=8))
+def test_the_progress_of_hostile_events_is_harmless(happened: list[Event]) -> None:
+    stream = io.StringIO()
+    with human.Progress(stream, {}) as progress:
+        for event in happened:
+            progress(event)
+    assert_harmless(stream.getvalue())
+
+
+@given(st.lists(statuses, max_size=2), rollouts, histories)
+def test_a_stream_without_unicode_gets_ascii(
+    rows: list[StatusResult], result: RolloutResult, recorded: HistoryResult
+) -> None:
+    stream = AsciiFile()
+    human.status(rows, out=stream, color=False, width=80, now=NOW)
+    human.rollout(result, out=stream, color=False, now=NOW)
+    human.history([recorded], out=stream, color=False, width=80, now=NOW)
+    assert_harmless(stream.text())
+
+
+@pytest.mark.parametrize(
+    "piece", ["\x1b[0m", "\x1b]", "\x9d", "x", " ", "\n", "漢", "\u202e", "::"]
+)
+def test_megabytes_are_cut_short_and_take_no_time(piece: str) -> None:
+    text = piece * 1_000_000
+    err = RefusedError(text, text, state=text, hint=text, details=(text, text))
+    release = Release(text, text, text)
+    row = in_sync(
+        host=text,
+        state=State.UNTRACKED,
+        running=release,
+        recorded=release,
+        containers=(container(release, name=text, status=text),) * 3,
+        health=text,
+        since=text,
+        deployed_by=text,
+        run_url=text,
+        notes=(text,),
+        error=err,
+    )
+    recorded = HistoryResult(text, (entry(1, text, tag=text, reason=text),), (text,), err)
+    done = run(host=text, release=release, commands=(text,), notes=(text,))
+    began = time.perf_counter()
+    written = (
+        status_of(row)
+        + history_of(recorded)
+        + rolled_out(of_runs(done, HostOutcome(text, error=err)))
+        + error_of(err)
+    )
+    assert time.perf_counter() - began < 5
+    assert len(written) < 500_000
+    assert_harmless(written)
+
+
+def test_markup_is_not_interpreted() -> None:
+    err = RefusedError("x", "no [red] in [/opt/infra] :boom:", state="[bold]as before")
+    assert lines_of(error_of(err)) == [
+        "error: no [red] in [/opt/infra] :boom:",
+        "state: [bold]as before",
+    ]
+
+
+# ---------------------------------------------------------------- rollout
+
+
+def test_a_deploy_is_summed_up_in_one_line() -> None:
+    assert rolled_out(of_runs(run())) == (
+        "vps: enforcer-backend runs sha-1a2b3c4 (was sha-0f9e8d7), healthy, 4.2 s\n"
+    )
+
+
+def test_a_first_deploy_says_that_nothing_ran_before() -> None:
+    text = rolled_out(of_runs(run(previous=None)))
+    assert "runs sha-1a2b3c4 (nothing ran before), healthy" in text
+
+
+def test_an_unchanged_host_says_that_there_is_nothing_to_do() -> None:
+    assert rolled_out(of_runs(run(outcome="unchanged"))) == (
+        "vps: enforcer-backend already runs sha-1a2b3c4, healthy: nothing to do\n"
+    )
+
+
+def test_a_rollback_says_who_deployed_its_target() -> None:
+    back = run(action=Action.ROLLBACK, release=OLD, previous=NEW, target=BACK)
+    assert lines_of(rolled_out(of_runs(back))) == [
+        "vps: enforcer-backend runs sha-0f9e8d7 again (was sha-1a2b3c4), healthy, 4.2 s",
+        "  sha-0f9e8d7 was deployed 2 d ago by kim",
+    ]
+
+
+def test_a_dry_run_shows_verdicts_and_the_exact_commands() -> None:
+    planned = run(
+        outcome="planned",
+        verdicts=(Verdict("tag", True, "is a commit tag"), Verdict("source", False, "a branch")),
+        commands=("cd '/opt/in fra'", "docker compose \\\n  up -d"),
+        notes=("the compose files differ",),
+    )
+    assert lines_of(rolled_out(of_runs(planned))) == [
+        (
+            "vps: enforcer-backend would run sha-1a2b3c4 (now sha-0f9e8d7); "
+            "dry run: nothing was changed"
+        ),
+        "  ✓ tag     is a commit tag",
+        "  ✗ source  a branch",
+        "  $ cd '/opt/in fra'",
+        "  $ docker compose \\",
+        "  >   up -d",
+        "  note: the compose files differ",
+    ]
+
+
+def test_of_a_real_run_only_the_verdicts_that_did_not_pass_are_shown() -> None:
+    done = run(verdicts=(Verdict("tag", True, "well"), Verdict("dependencies", False, "db is ill")))
+    assert lines_of(rolled_out(of_runs(done)))[1:] == ["  ✗ dependencies  db is ill"]
+
+
+def test_a_failure_among_several_hosts_names_those_done_and_not_attempted() -> None:
+    result = of_runs(run(), HostOutcome("vps2", error=RESTORED), not_attempted=("vps3",))
+    assert lines_of(rolled_out(result)) == [
+        "vps: enforcer-backend runs sha-1a2b3c4 (was sha-0f9e8d7), healthy, 4.2 s",
+        "vps2: failed (restored): sha-0f9e8d7 is back and healthy",
+        "vps3: not attempted",
+    ]
+
+
+def test_the_failure_of_a_single_host_is_left_to_its_error() -> None:
+    assert rolled_out(of_runs(HostOutcome("vps", error=RESTORED))) == ""
+
+
+# ---------------------------------------------------------------- error
+
+
+def test_an_error_ends_with_the_state_and_the_next_command() -> None:
+    assert lines_of(error_of(RESTORED, host="vps2")) == [
+        (
+            "error: vps2: deploy of enforcer-backend sha-1a2b3c4 on vps2 failed: "
+            "it did not get healthy in time"
+        ),
+        "  | starting",
+        "  | panic: DATABASE_URL is not set",
+        "state: sha-0f9e8d7 is back and healthy",
+        "next: deployctl status enforcer-backend",
+    ]
+
+
+def test_further_lines_of_a_message_are_indented() -> None:
+    err = RefusedError("x", "two mistakes:\na: unknown key\nb: unknown key\n", hint="mend them")
+    assert lines_of(error_of(err)) == [
+        "error: two mistakes:",
+        "  a: unknown key",
+        "  b: unknown key",
+        "state: nothing on the host was changed",
+        "next: mend them",
+    ]
+
+
+def test_log_lines_cannot_give_orders_to_a_workflow_runner() -> None:
+    err = RefusedError("x", "failed", details=("::error::forged\n::set-output name=a::b", "##[x]"))
+    assert lines_of(error_of(err))[1:4] == [
+        "  | ::error::forged",
+        "  | ::set-output name=a::b",
+        "  | ## [x]",
+    ]
+
+
+def test_of_very_many_log_lines_the_last_are_shown() -> None:
+    shown = lines_of(error_of(RefusedError("x", "failed", details=[str(n) for n in range(5000)])))
+    assert len(shown) == 202
+    assert shown[200] == "  | 4999"
+
+
+# ---------------------------------------------------------------- status
+
+
+def test_many_rows_are_a_table_with_what_is_wrong_below_its_row() -> None:
+    drifted = in_sync(
+        host="vps2",
+        state=State.UNTRACKED,
+        recorded=OLD,
+        hold="kim since 2025-11-23T08:00:00Z: migration",
+        rollback_image_present=False,
+    )
+    assert lines_of(status_of(in_sync(), drifted, UNREACHABLE, width=100)) == [
+        (
+            "HOST  SERVICE           TAG          STATE             HEALTH   SINCE      "
+            "BY          ROLLBACK TO"
+        ),
+        (
+            "vps   enforcer-backend  sha-1a2b3c4  in sync           healthy  2 min ago  "
+            "kim@laptop  sha-0f9e8d7"
+        ),
+        (
+            "vps2  enforcer-backend  sha-1a2b3c4  untracked (hold)  healthy  2 min ago  "
+            "kim@laptop  sha-0f9e8d7"
+        ),
+        "  runs         sha-1a2b3c4 (image 4f4f4f4f4f4f)",
+        "  recorded     sha-0f9e8d7 (image 1b1b1b1b1b1b), 3 min ago by kim@laptop",
+        "  rollback     the image of sha-0f9e8d7 is not on the host",
+        "  hold         kim since 2025-11-23T08:00:00Z: migration",
+        "vps3  enforcer-backend  -            unreachable       -        -          -           -",
+        "  error        vps3 (203.0.113.9:22) did not answer within 10 s",
+        "  next         is the host up, the address right, and the port open in its firewall?",
+    ]
+
+
+def test_a_terminal_of_80_columns_gets_what_matters_most() -> None:
+    text = status_of(in_sync(), in_sync(host="vps2"))
+    assert lines_of(text)[:2] == [
+        "HOST  SERVICE           TAG          STATE    SINCE      BY          ROLLBACK TO",
+        "vps   enforcer-backend  sha-1a2b3c4  in sync  2 min ago  kim@laptop  sha-0f9e8d7",
+    ]
+
+
+def test_a_single_row_is_followed_by_all_that_is_known() -> None:
+    assert lines_of(status_of(in_sync()))[2:] == [
+        "  health       healthy, 1 container",
+        "  since        2025-11-23T11:57:00Z (2 min ago)",
+        "  deployed     2025-11-23T11:56:58Z (3 min ago) by kim@laptop",
+        "  workflow     https://github.com/example/enforcer/actions/runs/11972345678",
+        "  revision     1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
+        "  digest",
+        f"    {NEW.digest}",
+        "  rollback to  sha-0f9e8d7, deployed 2 d ago by kim; its image is on the host",
+    ]
+
+
+def test_output_that_is_piped_is_complete_uncut_and_has_timestamps() -> None:
+    row = in_sync(service="a-service-with-a-name-that-is-much-too-long-for-any-terminal" * 2)
+    text = status_of(row, row, out=io.StringIO())
+    assert row.service in text
+    assert "…" not in text
+    assert lines_of(text)[0].split() == [
+        *("HOST", "SERVICE", "TAG", "STATE", "HEALTH", "SINCE", "BY", "ROLLBACK", "TO")
+    ]
+    assert lines_of(text)[1].split()[-3:] == ["2025-11-23T11:57:00Z", "kim@laptop", "sha-0f9e8d7"]
+
+
+def test_a_name_too_long_for_a_terminal_is_cut() -> None:
+    row = in_sync(service="x" * 100)
+    assert "x…" in lines_of(status_of(row, row))[1]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (
+            in_sync(state=State.UNTRACKED, recorded=None),
+            [
+                "  runs         sha-1a2b3c4 (image 4f4f4f4f4f4f)",
+                "  recorded     nothing: no deploy of it has succeeded here yet",
+            ],
+        ),
+        (
+            in_sync(
+                state=State.MIXED,
+                running=None,
+                containers=(container(), container(), container(OLD)),
+            ),
+            [
+                "  runs         sha-1a2b3c4 (image 4f4f4f4f4f4f) in 2 containers",
+                "  runs         sha-0f9e8d7 (image 1b1b1b1b1b1b) in 1 container",
+                "  recorded     sha-1a2b3c4 (image 4f4f4f4f4f4f), 3 min ago by kim@laptop",
+            ],
+        ),
+        (
+            in_sync(
+                state=State.UNHEALTHY, containers=(container(health=Health.UNHEALTHY, restarts=3),)
+            ),
+            ["  container    infra-enforcer-backend-1: running, unhealthy, 3 restarts"],
+        ),
+        (
+            in_sync(
+                state=State.NOT_RUNNING, containers=(container(status="exited", exit_code=137),)
+            ),
+            ["  container    infra-enforcer-backend-1: exited, exit status 137"],
+        ),
+        (in_sync(state=State.NOT_RUNNING, containers=()), ["  containers   none"]),
+        (
+            in_sync(state=State.DEPLOYING, busy="run 42, deploy of sha-2b3c4d5 by kim"),
+            ["  busy         run 42, deploy of sha-2b3c4d5 by kim"],
+        ),
+        (
+            in_sync(state=State.INTERRUPTED, running=None, notes=("line 3: is not JSON",)),
+            [
+                "  runs         nothing, or a mixture",
+                "  last run     it was killed before it recorded how it ended",
+                "  recorded     sha-1a2b3c4 (image 4f4f4f4f4f4f), 3 min ago by kim@laptop",
+                "  note         line 3: is not JSON",
+            ],
+        ),
+    ],
+)
+def test_a_row_that_is_not_well_says_why(row: StatusResult, expected: list[str]) -> None:
+    assert lines_of(status_of(row, in_sync()))[2:-1] == expected
+
+
+def test_a_single_unreachable_row_shows_the_evidence() -> None:
+    assert lines_of(status_of(UNREACHABLE))[2:] == [
+        "  error        vps3 (203.0.113.9:22) did not answer within 10 s",
+        "               | tried 203.0.113.9",
+        "  next         is the host up, the address right, and the port open in its",
+        "               firewall?",
+    ]
+
+
+def test_a_missing_way_back_is_explained() -> None:
+    row = in_sync(rollback=None, rollback_refusal="sha-1a2b3c4 is the oldest release")
+    assert "  rollback to  nothing: sha-1a2b3c4 is the oldest release\n" in status_of(row)
+
+
+def test_an_image_without_a_digest_is_named_by_its_id() -> None:
+    row = in_sync(running=Release("sha-1a2b3c4", "sha256:" + "4f" * 32))
+    assert f"  image\n    sha256:{'4f' * 32}\n" in status_of(row)
+
+
+def test_no_rows_write_nothing() -> None:
+    assert status_of() == ""
+
+
+# ---------------------------------------------------------------- history
+
+RECORDED = HistoryResult(
+    "vps",
+    (
+        entry(1, "started"),
+        entry(2, "succeeded"),
+        entry(3, "restored", reason="health-timeout", tag="sha-2b3c4d5"),
+    ),
+    ("line 3: is not JSON",),
+)
+
+
+def test_a_history_is_newest_first_and_ends_with_its_problems() -> None:
+    assert lines_of(history_of(RECORDED, width=100)) == [
+        "SEQ  WHEN       EVENT      ACTION  TAG          BY          SECONDS  REASON",
+        "  3  3 min ago  restored   deploy  sha-2b3c4d5  kim@laptop      4.2  health-timeout",
+        "  2  3 min ago  succeeded  deploy  sha-1a2b3c4  kim@laptop      4.2  -",
+        "  1  3 min ago  started    deploy  sha-1a2b3c4  kim@laptop      4.2  -",
+        "vps: problem: line 3: is not JSON",
+    ]
+
+
+def test_a_long_reason_stands_below_its_line_on_a_terminal() -> None:
+    reason = "the container exited with status 1 before it became healthy; the old one is back"
+    recorded = HistoryResult("vps", (entry(1, "restored", reason=reason),))
+    assert lines_of(history_of(recorded))[2:] == [
+        "  reason       the container exited with status 1 before it became healthy; the",
+        "               old one is back",
+    ]
+
+
+def test_a_piped_history_has_every_column_and_one_line_for_each_entry() -> None:
+    text = history_of(RECORDED, HistoryResult("vps2"), out=io.StringIO())
+    assert lines_of(text) == [
+        (
+            "HOST  SEQ  WHEN                  EVENT      ACTION  SERVICE           TAG          "
+            "BY          SECONDS  REASON"
+        ),
+        (
+            "vps     3  2025-11-23T11:56:03Z  restored   deploy  enforcer-backend  sha-2b3c4d5  "
+            "kim@laptop      4.2  health-timeout"
+        ),
+        (
+            "vps     2  2025-11-23T11:56:02Z  succeeded  deploy  enforcer-backend  sha-1a2b3c4  "
+            "kim@laptop      4.2  -"
+        ),
+        (
+            "vps     1  2025-11-23T11:56:01Z  started    deploy  enforcer-backend  sha-1a2b3c4  "
+            "kim@laptop      4.2  -"
+        ),
+        "vps: problem: line 3: is not JSON",
+        "vps2: nothing is recorded yet",
+    ]
+
+
+def test_an_unreachable_host_has_no_history_but_a_reason() -> None:
+    text = history_of(HistoryResult("vps3", error=UNREACHABLE.error))
+    assert lines_of(text) == [
+        "vps3: error: vps3 (203.0.113.9:22) did not answer within 10 s",
+        "vps3: next: is the host up, the address right, and the port open in its firewall?",
+    ]
+
+
+# ---------------------------------------------------------------- colours and widths
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "expected"),
+    [
+        (Terminal(), SMART, True),
+        (Terminal(), {**SMART, "NO_COLOR": ""}, True),
+        (Terminal(), {**SMART, "NO_COLOR": "1"}, False),
+        (Terminal(), {"TERM": "dumb"}, False),
+        (Terminal(), {}, False),
+        (io.StringIO(), SMART, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(
+    stream: TextIO, environment: dict[str, str], expected: bool
+) -> None:
+    assert human.wants_color(stream, environment) is expected
+
+
+def test_a_closed_stream_is_no_terminal() -> None:
+    stream = Terminal()
+    closed = io.StringIO()
+    closed.close()
+    assert human.wants_color(closed, SMART) is False
+    assert human.terminal_width(stream, {}) == 80
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"), [("120", 120), ("0", 80), ("wide", 80), ("9" * 5000, 80), ("3", 20)]
+)
+def test_columns_in_the_environment_count(wanted: str, expected: int) -> None:
+    assert human.terminal_width(io.StringIO(), {"COLUMNS": wanted}) == expected
+
+
+def test_without_colour_there_is_no_escape_sequence_at_all() -> None:
+    text = (
+        rolled_out(of_runs(run(), HostOutcome("vps2", error=RESTORED), not_attempted=("vps3",)))
+        + status_of(in_sync(), UNREACHABLE)
+        + history_of(RECORDED)
+        + error_of(RESTORED)
+    )
+    assert "\x1b" not in text
+
+
+def test_colours_do_not_change_the_text() -> None:
+    plain, coloured = Terminal(), Terminal()
+    for stream, color in ((plain, False), (coloured, True)):
+        human.status([in_sync(), UNREACHABLE], out=stream, color=color, width=80, now=NOW)
+        human.history([RECORDED], out=stream, color=color, width=80, now=NOW)
+    assert "\x1b[32m" in coloured.getvalue()
+    assert STYLE.sub("", coloured.getvalue()) == plain.getvalue()
+
+
+def test_a_stream_without_unicode_gets_other_marks() -> None:
+    stream = AsciiFile()
+    planned = run(outcome="planned", verdicts=(Verdict("tag", True, "é → ✓"),))
+    human.rollout(of_runs(planned), out=stream, color=False, now=NOW)
+    assert "  + tag  \\xe9 -> +\n" in stream.text()
+
+
+def test_importing_the_views_imports_no_rich() -> None:
+    code = (
+        "import sys, deployctl.render.human, deployctl.render.json\n"
+        "print(*sorted({'rich', 'typer', 'paramiko', 'fabric', 'unicodedata'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert done.stdout.strip() == ""
+
+
+def test_an_encoding_that_nobody_knows_counts_as_ascii() -> None:
+    class Strange(io.StringIO):
+        encoding = "klingon"
+
+    stream = Strange()
+    human.error(RefusedError("x", "né"), err_stream=stream, color=False)
+    assert lines_of(stream.getvalue())[0] == "error: n\\xe9"
+
+
+def test_many_containers_that_are_not_well_are_counted() -> None:
+    ill = container(status="dead")
+    text = status_of(in_sync(state=State.UNHEALTHY, containers=(ill,) * 25), in_sync())
+    assert text.count("exit status 0") == 20
+    assert "               and 5 more\n" in text
+
+
+# ---------------------------------------------------------------- progress
+
+
+class Clock:
+    """Half a second goes by with each look at it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.5
+        return self.now
+
+
+def progress_of(
+    *happened: Event, environment: dict[str, str] | None = None, verbose: bool = False
+) -> list[str]:
+    stream = Terminal()
+    with human.Progress(
+        stream, environment or {"TERM": "dumb"}, verbose=verbose, clock=Clock()
+    ) as progress:
+        for event in happened:
+            progress(event)
+    return lines_of(stream.getvalue())
+
+
+def test_a_log_gets_a_line_for_each_step_that_is_over() -> None:
+    assert progress_of(
+        HostStarted("vps", 1, 1),
+        StepStarted("vps", Phase.CONNECT),
+        StepStarted("vps", Phase.FETCH, "registry.example.com/enforcer:sha-1a2b3c4"),
+        Notice("vps", "the compose files differ"),
+        HostFinished("vps"),
+    ) == [
+        "vps: ✓ connect                    0.5 s",
+        "vps: note: the compose files differ",
+        "vps: ✓ fetch the image            0.5 s  registry.example.com/enforcer:sha-1a2b3c4",
+    ]
+
+
+def test_the_step_that_failed_is_marked() -> None:
+    assert progress_of(
+        StepStarted("vps", Phase.UP),
+        StepStarted("vps", Phase.HEALTH),
+        HostFinished("vps", RefusedError("x", "failed")),
+    ) == [
+        "vps: ✓ recreate the service       0.5 s",
+        "vps: ✗ wait until healthy         0.5 s",
+    ]
+
+
+def test_what_led_to_a_restore_failed_and_the_restore_did_not() -> None:
+    marks = progress_of(
+        StepStarted("vps", Phase.HEALTH),
+        StepStarted("vps", Phase.RESTORE),
+        HostFinished("vps", RESTORED),
+    )
+    assert [line[5] for line in marks] == ["✗", "✓"]
+
+
+def test_an_exception_fails_the_running_step() -> None:
+    stream = io.StringIO()
+
+    def interrupted() -> None:
+        with human.Progress(stream, {}) as progress:
+            progress(StepStarted("vps", Phase.HEALTH))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert stream.getvalue().startswith("vps: ✗ wait until healthy")
+
+
+def test_leaving_without_an_error_ends_the_last_step_well() -> None:
+    assert progress_of(StepStarted("vps", Phase.HEALTH))[0].startswith("vps: ✓ wait")
+
+
+def test_a_verbose_log_also_says_when_a_step_begins() -> None:
+    lines = progress_of(StepStarted("vps", Phase.HEALTH), verbose=True)
+    assert lines[0] == "vps: … wait until healthy"
+
+
+@pytest.mark.parametrize("environment", [{**SMART, "CI": "true"}, {"TERM": "dumb"}])
+def test_nothing_is_animated_in_ci_and_on_dumb_terminals(environment: dict[str, str]) -> None:
+    lines = progress_of(StepStarted("vps", Phase.HEALTH), environment=environment)
+    text = STYLE.sub("", "\n".join(lines))
+    assert "\x1b" not in text
+    assert len(lines) == 1
+
+
+def test_an_ascii_log_gets_ascii_marks() -> None:
+    stream = AsciiFile()
+    with human.Progress(stream, {}) as progress:
+        progress(StepStarted("vps", Phase.CONNECT, "…"))
+        progress(HostFinished("vps", RESTORED))
+    assert stream.text().startswith("vps: x connect ")
+
+
+def test_a_stream_that_breaks_does_not_stop_the_run() -> None:
+    stream = Terminal()
+    with human.Progress(stream, SMART) as progress:
+        stream.close()
+        progress(StepStarted("vps", Phase.CONNECT))
+        progress(Notice("vps", "still there"))
+
+
+# ---------------------------------------------------------------- progress on a real terminal
+
+
+class RealTerminal:
+    """A pseudo-terminal and what was written to it."""
+
+    def __init__(self, width: int) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+        self.stream = os.fdopen(slave, "w", encoding="utf-8")
+        self._seen = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # the other side is closed
+                return
+            if not data:
+                return
+            self._seen += data
+
+    def wait_for(self, text: str) -> None:
+        deadline = time.monotonic() + 10
+        while text.encode() not in self._seen:
+            assert time.monotonic() < deadline, self._seen
+            time.sleep(0.01)
+
+    def seen(self) -> str:
+        return self._seen.decode(errors="ignore")
+
+    def close(self) -> str:
+        self.stream.close()
+        self._reader.join(timeout=10)
+        os.close(self._master)
+        return self._seen.decode()
+
+
+def on_terminal(
+    work: Callable[[human.Progress, RealTerminal], None],
+    *,
+    width: int = 80,
+    environment: dict[str, str] | None = None,
+) -> str:
+    terminal = RealTerminal(width)
+    try:
+        with human.Progress(terminal.stream, environment or SMART) as progress:
+            work(progress, terminal)
+    except KeyboardInterrupt:
+        pass
+    return terminal.close()
+
+
+def screen_after(written: str, width: int = 80) -> Any:
+    """Return the screen of a terminal that was sent this."""
+    screen = pyte.Screen(width, 24)
+    pyte.Stream(screen).feed(written)
+    return screen
+
+
+def screen_of(written: str, width: int = 80) -> list[str]:
+    """Return the lines that are on the screen in the end."""
+    lines = [line.rstrip() for line in screen_after(written, width).display]
+    return [line for line in lines if line]
+
+
+def test_a_terminal_shows_the_running_step_and_keeps_those_that_are_over() -> None:
+    def work(progress: human.Progress, terminal: RealTerminal) -> None:
+        progress(HostStarted("vps", 1, 1))
+        progress(StepStarted("vps", Phase.CONNECT))
+        progress(StepStarted("vps", Phase.HEALTH, "enforcer-backend"))
+        terminal.wait_for("⠙")  # a second frame: it moves
+        progress(Notice("vps", "slow"))
+        progress(HostFinished("vps"))
+
+    written = on_terminal(work)
+    assert [re.sub(r" +\d+\.\d s", " T", line) for line in screen_of(written)] == [
+        "✓ connect T",
+        "note: slow",
+        "✓ wait until healthy T  enforcer-backend",
+    ]
+    assert "\x1b[32m" in written
+
+
+def test_several_hosts_are_named() -> None:
+    def work(progress: human.Progress, _: RealTerminal) -> None:
+        progress(HostStarted("vps2", 2, 2))
+        progress(StepStarted("vps2", Phase.CONNECT))
+        progress(HostFinished("vps2"))
+
+    assert screen_of(on_terminal(work))[0].startswith("vps2: ✓ connect")
+
+
+def test_several_hosts_at_once_share_the_live_line() -> None:
+    def work(progress: human.Progress, terminal: RealTerminal) -> None:
+        progress(HostStarted("a", 1, 2))
+        progress(HostStarted("b", 2, 2))
+        progress(StepStarted("a", Phase.UP))
+        progress(StepStarted("b", Phase.PROBE))
+        terminal.wait_for(" · b: look at the host")
+
+    on_terminal(work)
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt()])
+def test_the_cursor_is_hidden_while_it_runs_and_comes_back(error: KeyboardInterrupt | None) -> None:
+    def work(progress: human.Progress, terminal: RealTerminal) -> None:
+        progress(StepStarted("vps", Phase.HEALTH))
+        terminal.wait_for("wait until healthy")
+        if error:
+            raise error
+
+    written = on_terminal(work)
+    assert written.startswith("\x1b[?25l")
+    assert not screen_after(written).cursor.hidden
+    assert screen_of(written)[0].startswith("✗" if error else "✓")
+
+
+def test_the_live_line_never_wraps() -> None:
+    def work(progress: human.Progress, terminal: RealTerminal) -> None:
+        progress(StepStarted("vps", Phase.FETCH, "漢" * 100))
+        terminal.wait_for("…")
+        seen.append(terminal.seen())
+
+    seen: list[str] = []
+    on_terminal(work, width=40)
+    assert len(screen_of(seen[0], width=40)) == 1
+
+
+def test_no_color_takes_the_colours_but_not_the_movement() -> None:
+    def work(progress: human.Progress, terminal: RealTerminal) -> None:
+        progress(StepStarted("vps", Phase.HEALTH))
+        terminal.wait_for("⠙")
+
+    assert STYLE.search(on_terminal(work, environment={**SMART, "NO_COLOR": "1"})) is None
+
+
+def test_a_real_terminal_has_a_width() -> None:
+    terminal = RealTerminal(132)
+    width = human.terminal_width(terminal.stream, {})
+    terminal.close()
+    assert width == 132

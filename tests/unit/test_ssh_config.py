@@ -1,0 +1,267 @@
+"""What the inventory leaves open comes from ssh_config."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deployctl.errors import HostError
+from deployctl.inventory import Host
+from deployctl.ssh import config
+from deployctl.ssh.config import Jump, parse_jump
+
+if TYPE_CHECKING:
+    from deployctl.ssh.config import Target
+
+HOST = Host("vps", "vps.example")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOGNAME", "local")
+    (tmp_path / ".ssh").mkdir()
+    return tmp_path
+
+
+def _resolve(text: str, host: Host = HOST) -> Target:
+    path = Path("~/config").expanduser()
+    path.write_text(text)
+    return config.resolve(host, config.read(path))
+
+
+def test_without_ssh_config_the_defaults_are_those_of_ssh(home: Path) -> None:
+    target = _resolve("")
+
+    assert (target.place.hostname, target.place.port) == ("vps.example", 22)
+    assert target.user == "local"
+    assert target.known_hosts[0] == home / ".ssh/known_hosts"
+    assert Path("/etc/ssh/ssh_known_hosts") in target.known_hosts
+    assert target.jumps == ()
+    assert target.timeout == 10
+
+
+def test_ssh_config_completes_the_inventory(home: Path) -> None:
+    target = _resolve(
+        """
+        Host vps.example
+            HostName 203.0.113.7
+            User deploy
+            Port 2222
+            IdentityFile ~/.ssh/deploy
+            IdentityFile %d/.ssh/other
+            IdentitiesOnly yes
+            ConnectTimeout 3
+            HostKeyAlias the-vps
+            UserKnownHostsFile ~/.ssh/hosts_a ~/.ssh/hosts_b
+            GlobalKnownHostsFile none
+        """
+    )
+
+    assert (target.place.hostname, target.place.port) == ("203.0.113.7", 2222)
+    assert target.place.label == "vps"
+    assert target.user == "deploy"
+    assert target.identity_files == (f"{home}/.ssh/deploy", f"{home}/.ssh/other")
+    assert target.only_those
+    assert target.timeout == 3
+    assert target.key_name == "the-vps"
+    assert target.known_hosts == (home / ".ssh/hosts_a", home / ".ssh/hosts_b")
+
+
+def test_the_inventory_wins_over_ssh_config(home: Path) -> None:
+    known = home / "known"
+    known.touch()
+    host = replace(
+        HOST,
+        user="inventory",
+        port=22,
+        known_hosts=str(known),
+        connect_timeout=7.0,
+        proxy_jump="none",
+    )
+
+    target = _resolve(
+        """
+        Host *
+            User config
+            Port 2222
+            ConnectTimeout 3
+            UserKnownHostsFile /elsewhere
+            ProxyJump jump.example
+            ProxyCommand nc %h %p
+        """,
+        host,
+    )
+
+    assert (target.user, target.place.port, target.timeout) == ("inventory", 22, 7)
+    assert target.known_hosts == (known,)
+    assert target.jumps == ()
+    assert target.proxy_command is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ProxyJump none",
+        "ProxyCommand none",
+        "ConnectTimeout none",
+        "ForwardAgent /run/agent.sock",
+        "ForwardAgent $SSH_AUTH_SOCK",
+        "Port nonsense",
+        "IdentityFile none",
+        "UnknownKeyword with value",
+    ],
+)
+def test_values_that_fabric_chokes_on_are_harmless(line: str) -> None:
+    target = _resolve(f"Host *\n  {line}\n")
+
+    assert target.jumps == ()
+    assert target.proxy_command is None
+    assert target.timeout == 10
+    assert target.identity_files == ()
+
+
+def test_jump_hosts_are_resolved_through_ssh_config() -> None:
+    target = _resolve(
+        """
+        Host vps.example
+            ProxyJump first,second@other.example:2200
+        Host first
+            HostName first.example
+            User one
+            Port 2201
+        """
+    )
+
+    assert [(j.place.hostname, j.place.port, j.user) for j in target.jumps] == [
+        ("first.example", 2201, "one"),
+        ("other.example", 2200, "second"),
+    ]
+    assert all(jump.is_jump for jump in target.jumps)
+    assert not target.is_jump
+
+
+def test_the_first_jump_host_may_itself_be_behind_another() -> None:
+    target = _resolve(
+        """
+        Host vps.example
+            ProxyJump inner
+        Host inner
+            ProxyJump outer
+        """
+    )
+    assert [jump.place.hostname for jump in target.jumps] == ["outer", "inner"]
+
+
+def test_the_inventorys_jump_host_wins() -> None:
+    target = _resolve(
+        "Host *\n  ProxyJump other\nHost *\n  ProxyCommand nc", replace(HOST, proxy_jump="me@jump")
+    )
+    assert [jump.place.hostname for jump in target.jumps][-1] == "jump"
+
+
+def test_a_jump_host_is_not_its_own_jump_host() -> None:
+    target = _resolve("Host *\n  ProxyJump jump.example\n")
+    assert [jump.place.hostname for jump in target.jumps] == ["jump.example"]
+
+
+def test_a_circle_of_jump_hosts_ends() -> None:
+    target = _resolve(
+        """
+        Host vps.example
+            ProxyJump a
+        Host a
+            ProxyJump b
+        Host b
+            ProxyJump a
+        """
+    )
+    assert [jump.place.hostname for jump in target.jumps] == ["b", "a"]
+
+
+def test_a_proxy_command_is_expanded() -> None:
+    target = _resolve("Host *\n  ProxyCommand nc -X 5 %h %p\n", replace(HOST, port=None))
+    assert target.proxy_command == "nc -X 5 vps.example 22"
+
+
+def test_include_is_followed_and_belongs_to_its_block(home: Path) -> None:
+    (home / ".ssh/config.d").mkdir()
+    (home / ".ssh/config.d/a.conf").write_text("Host vps.example\n  Port 2222\n")
+    (home / ".ssh/config.d/b.conf").write_text("Host other\n  Port 1\n  Include c.conf\n")
+    (home / ".ssh/c.conf").write_text("User wrong\n")
+
+    target = _resolve("Include config.d/*.conf missing.conf\nUser right\n")
+
+    assert (target.place.port, target.user) == (2222, "right")
+
+
+def test_an_include_of_itself_ends(home: Path) -> None:
+    (home / ".ssh/loop").write_text("Include loop\nPort 2222\n")
+    assert _resolve("Include loop\n").place.port == 2222
+
+
+def test_a_missing_file_is_an_empty_one(home: Path) -> None:
+    assert config.read(home / "missing") == ""
+
+
+def test_a_file_that_cannot_be_parsed_is_a_clear_error() -> None:
+    with pytest.raises(HostError) as caught:
+        _resolve("Host *\n  loneword\n")
+    assert caught.value.code == "ssh-config-invalid"
+
+
+def test_a_known_hosts_file_that_is_missing_is_a_clear_error() -> None:
+    with pytest.raises(HostError) as caught:
+        _resolve("", replace(HOST, known_hosts="/nowhere/known_hosts"))
+    assert caught.value.code == "known-hosts-unreadable"
+
+
+@pytest.mark.parametrize(
+    ("text", "jump"),
+    [
+        ("jump", Jump(None, "jump", None)),
+        ("me@jump", Jump("me", "jump", None)),
+        ("me@jump.example:2222", Jump("me", "jump.example", 2222)),
+        ("ssh://me@jump:2222", Jump("me", "jump", 2222)),
+        ("me@[2001:db8::1]:2222", Jump("me", "2001:db8::1", 2222)),
+        ("2001:db8::1", Jump(None, "2001:db8::1", None)),
+        (" 203.0.113.7 ", Jump(None, "203.0.113.7", None)),
+    ],
+)
+def test_a_jump_host_is_read(text: str, jump: Jump) -> None:
+    assert parse_jump(text) == jump
+
+
+@pytest.mark.parametrize("text", ["", "a b", "me@", "jump:port", "a@b@c"])
+def test_what_is_no_jump_host_is_refused(text: str) -> None:
+    with pytest.raises(HostError) as caught:
+        parse_jump(text)
+    assert caught.value.code == "jump-invalid"
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "contact"),
+    [
+        ("", HOST, ("vps.example", 22)),
+        ("Host *\n  SendEnv LANG LC_*\n", HOST, ("vps.example", 22)),
+        ("", replace(HOST, port=2222), ("vps.example", 2222)),
+        ("", replace(HOST, proxy_jump="me@jump:2200,other"), ("jump", 2200)),
+        ("", replace(HOST, proxy_jump="none"), ("vps.example", 22)),
+        ("Host x\n  HostName y\n", HOST, None),
+        ("Host x\n\tproxyjump=y\n", HOST, None),
+        ("Match all\n", HOST, None),
+    ],
+)
+def test_the_first_contact_is_known_early_unless_ssh_config_may_change_it(
+    text: str, host: Host, contact: tuple[str, int] | None
+) -> None:
+    assert config.first_contact(host, text) == contact
+
+
+def test_the_early_contact_is_the_one_that_is_resolved() -> None:
+    host = replace(HOST, proxy_jump="me@jump:2200,other", known_hosts=None)
+    first = _resolve("", host).jumps[0].place
+    assert config.first_contact(host, "") == (first.hostname, first.port)

@@ -1,0 +1,263 @@
+"""Host keys: which are known, which one to ask for, and what is said about a wrong one."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from hashlib import sha1
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.errors import HostError
+from deployctl.ssh.failures import Place
+from deployctl.ssh.hostkeys import (
+    HostKeyPolicy,
+    OtherKeyOfferedError,
+    Pin,
+    fingerprint,
+    known_keys,
+    parse_pin,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACE = Place("vps", "203.0.113.7", 22)
+
+
+def _blob(key_type: str, content: bytes = b"one") -> bytes:
+    fields = [key_type.encode(), content]
+    return b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+
+
+ED25519 = _blob("ssh-ed25519")
+RSA = _blob("ssh-rsa")
+OTHER = _blob("ssh-ed25519", b"other")
+ED25519_TEXT = base64.b64encode(ED25519).decode()
+RSA_TEXT = base64.b64encode(RSA).decode()
+OTHER_TEXT = base64.b64encode(OTHER).decode()
+
+
+def _hashed(name: str) -> str:
+    salt = b"0123456789abcdefghij"
+    digest = hmac.new(salt, name.encode(), sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+def _known(tmp_path: Path, text: str, host: str = "vps.example", port: int = 22) -> list[bytes]:
+    path = tmp_path / "known_hosts"
+    path.write_text(text)
+    return [key.blob for key in known_keys([path], host, port) if not key.revoked]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "vps.example",
+        "VPS.Example",
+        "other,vps.example",
+        "vps.example,203.0.113.7",
+        "*.example",
+        "vps.exampl?",
+        "*,!other.example",
+        _hashed("vps.example"),
+    ],
+)
+def test_a_line_is_found_by_its_host_field(tmp_path: Path, names: str) -> None:
+    assert _known(tmp_path, f"{names} ssh-ed25519 {ED25519_TEXT} comment\n") == [ED25519]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "other.example",
+        "*.example,!vps.example",
+        "[vps.example]:2222",
+        _hashed("other.example"),
+        "|1|garbage|garbage",
+        "|1|",
+        "[v]ps.example",
+    ],
+)
+def test_a_line_for_another_host_is_not(tmp_path: Path, names: str) -> None:
+    assert _known(tmp_path, f"{names} ssh-ed25519 {ED25519_TEXT}\n") == []
+
+
+@pytest.mark.parametrize("names", ["[vps.example]:2222", _hashed("[vps.example]:2222"), "[*]:2222"])
+def test_a_port_other_than_22_is_part_of_the_name(tmp_path: Path, names: str) -> None:
+    assert _known(tmp_path, f"{names} ssh-ed25519 {ED25519_TEXT}\n", port=2222) == [ED25519]
+
+
+def test_the_entry_with_the_port_wins_over_the_bare_name(tmp_path: Path) -> None:
+    text = f"vps.example ssh-ed25519 {OTHER_TEXT}\n[vps.example]:2222 ssh-ed25519 {ED25519_TEXT}\n"
+    assert _known(tmp_path, text, port=2222) == [ED25519]
+
+
+def test_the_bare_name_counts_if_no_entry_has_the_port(tmp_path: Path) -> None:
+    assert _known(tmp_path, f"vps.example ssh-ed25519 {ED25519_TEXT}\n", port=2222) == [ED25519]
+
+
+def test_bad_lines_do_not_hide_the_good_one(tmp_path: Path) -> None:
+    text = f"""
+# a comment
+vps.example
+vps.example ssh-ed25519
+vps.example ssh-ed25519 not!base64
+vps.example ssh-ed25519 AAA
+@cert-authority *.example ssh-ed25519 {OTHER_TEXT}
+@unknown-marker vps.example ssh-ed25519 {OTHER_TEXT}
+@revoked
+\x00\xff binary
+  vps.example   ssh-ed25519   {ED25519_TEXT}
+"""
+    path = tmp_path / "known_hosts"
+    path.write_bytes(text.encode("latin-1"))
+
+    assert [key.blob for key in known_keys([path], "vps.example", 22)] == [ED25519]
+
+
+def test_a_certificate_authority_is_no_host_key(tmp_path: Path) -> None:
+    assert _known(tmp_path, f"@cert-authority * ssh-ed25519 {ED25519_TEXT}\n") == []
+
+
+def test_files_that_cannot_be_read_are_skipped(tmp_path: Path) -> None:
+    good = tmp_path / "good"
+    good.write_text(f"vps.example ssh-ed25519 {ED25519_TEXT}\n")
+
+    found = known_keys([tmp_path / "missing", tmp_path, good], "vps.example", 22)
+
+    assert [key.source for key in found] == [f"{good}:1"]
+
+
+@given(st.text(max_size=200))
+def test_no_text_makes_the_reader_fail(text: str) -> None:
+    assert parse_pin(text) is None or text
+
+
+@pytest.mark.parametrize(
+    ("text", "key_type"),
+    [
+        (fingerprint(ED25519), None),
+        (f"  {fingerprint(ED25519)}=\n", None),
+        (f"256 {fingerprint(ED25519)} root@vps (ED25519)", "ssh-ed25519"),
+        (f"ssh-ed25519 {ED25519_TEXT}", "ssh-ed25519"),
+        (f"ssh-ed25519 {ED25519_TEXT} root@vps", "ssh-ed25519"),
+        (f"vps.example ssh-ed25519 {ED25519_TEXT}", "ssh-ed25519"),
+    ],
+)
+def test_a_pin_is_read_in_every_form_that_tools_print(text: str, key_type: str | None) -> None:
+    assert parse_pin(text) == Pin(fingerprint(ED25519), key_type)
+
+
+@pytest.mark.parametrize("text", ["", "SHA256:tooshort", "MD5:aa:bb", "yes", "ssh-ed25519 AAAAx!"])
+def test_anything_else_is_no_pin(text: str) -> None:
+    assert parse_pin(text) is None
+
+
+def _policy(tmp_path: Path, text: str = "", pin: Pin | None = None) -> HostKeyPolicy:
+    path = tmp_path / "known_hosts"
+    path.write_text(text)
+    return HostKeyPolicy(PLACE, pin, known_keys([path], PLACE.hostname, 22), is_jump=False)
+
+
+def _refusal(policy: HostKeyPolicy, key_type: str, blob: bytes) -> HostError:
+    with pytest.raises(HostError) as caught:
+        policy.check(key_type, blob)
+    return caught.value
+
+
+def test_the_pinned_key_is_accepted(tmp_path: Path) -> None:
+    _policy(tmp_path, pin=Pin(fingerprint(ED25519))).check("ssh-ed25519", ED25519)
+
+
+def test_a_known_key_is_accepted(tmp_path: Path) -> None:
+    text = f"203.0.113.7 ssh-ed25519 {ED25519_TEXT}\n"
+    _policy(tmp_path, text).check("ssh-ed25519", ED25519)
+
+
+def test_an_unknown_key_is_refused_with_the_line_to_add(tmp_path: Path) -> None:
+    error = _refusal(_policy(tmp_path), "ssh-ed25519", ED25519)
+
+    assert error.code == "host-key-unknown"
+    assert fingerprint(ED25519) in error.message
+    assert "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" in error.hint
+    assert f'[hosts.vps]: host_key = "{fingerprint(ED25519)}"' in error.hint
+
+
+def test_an_unknown_jump_host_is_refused_with_the_known_hosts_line() -> None:
+    policy = HostKeyPolicy(Place("jump", "jump.example", 2222), None, [], is_jump=True)
+
+    error = _refusal(policy, "ssh-rsa", RSA)
+
+    assert f"[jump.example]:2222 ssh-rsa {RSA_TEXT}" in error.hint
+    assert "ssh_host_rsa_key.pub" in error.hint
+
+
+def test_another_key_than_the_known_one_is_refused(tmp_path: Path) -> None:
+    text = f"203.0.113.7 ssh-ed25519 {ED25519_TEXT}\n"
+    error = _refusal(_policy(tmp_path, text), "ssh-ed25519", OTHER)
+
+    assert error.code == "host-key-mismatch"
+    assert fingerprint(ED25519) in error.message
+    assert fingerprint(OTHER) in error.message
+    assert "known_hosts:1" in error.message
+
+
+def test_a_pin_wins_over_known_hosts(tmp_path: Path) -> None:
+    text = f"203.0.113.7 ssh-ed25519 {OTHER_TEXT}\n"
+    policy = _policy(tmp_path, text, Pin(fingerprint(ED25519)))
+
+    assert _refusal(policy, "ssh-ed25519", OTHER).code == "host-key-mismatch"
+    policy.check("ssh-ed25519", ED25519)
+
+
+@pytest.mark.parametrize("pin", [None, Pin(fingerprint(ED25519))])
+def test_a_revoked_key_is_refused_even_if_pinned_or_listed(tmp_path: Path, pin: Pin | None) -> None:
+    text = f"""
+203.0.113.7 ssh-ed25519 {ED25519_TEXT}
+@revoked * ssh-ed25519 {ED25519_TEXT}
+"""
+    error = _refusal(_policy(tmp_path, text, pin), "ssh-ed25519", ED25519)
+
+    assert error.code == "host-key-revoked"
+    assert "known_hosts:3" in error.message
+
+
+def test_a_host_of_which_only_a_revoked_key_is_listed_is_unknown(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, f"@revoked * ssh-ed25519 {OTHER_TEXT}\n")
+    assert _refusal(policy, "ssh-ed25519", ED25519).code == "host-key-unknown"
+
+
+def test_types_with_a_known_key_are_asked_for_first(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, f"203.0.113.7 ssh-rsa {RSA_TEXT}\n")
+    assert policy.algorithms()[:3] == ["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519"]
+
+
+def test_a_pin_with_a_type_is_asked_for_first(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, pin=Pin(fingerprint(RSA), "ssh-rsa"))
+    assert policy.algorithms()[0] == "rsa-sha2-512"
+
+
+def test_a_pin_of_unknown_type_is_looked_for_among_all_types(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, pin=Pin(fingerprint(RSA)))
+
+    assert isinstance(_refusal(policy, "ssh-ed25519", ED25519), OtherKeyOfferedError)
+    assert "ssh-ed25519" not in policy.algorithms()
+    policy.check("ssh-rsa", RSA)
+
+
+def test_the_refusal_shows_the_key_that_the_host_prefers(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, pin=Pin(fingerprint(OTHER)))
+    _refusal(policy, "ssh-ed25519", ED25519)
+    _refusal(policy, "ssh-rsa", RSA)
+
+    assert policy.refusal is not None
+    assert fingerprint(ED25519) in policy.refusal.message
+
+
+def test_a_pin_with_a_type_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, pin=Pin(fingerprint(OTHER), "ssh-ed25519"))
+    assert not isinstance(_refusal(policy, "ssh-ed25519", ED25519), OtherKeyOfferedError)
