@@ -21,6 +21,9 @@ EXIT_UNKNOWN = 8
 EXIT_DRIFT = 9
 EXIT_INTERRUPTED = 130
 
+# From harmless to what needs a person first; an exit status that is not here is a bug's.
+_SEVERITY = (0, 9, 5, 3, 2, 4, 6, 8, 7, 130, 1)
+
 UNTOUCHED = "nothing on the host was changed"
 
 
@@ -109,3 +112,12 @@ class ConnectionLostError(HostError):
 
 class CommandTimeoutError(HostError):
     """A remote command did not end within its time limit."""
+
+
+def worst(statuses: Sequence[int]) -> int:
+    """Return the exit status that matters most."""
+    return max(
+        statuses,
+        key=lambda s: _SEVERITY.index(s) if s in _SEVERITY else len(_SEVERITY),
+        default=EXIT_OK,
+    )

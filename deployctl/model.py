@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
 
 from deployctl.errors import DeployctlError
 from deployctl.image import Reference
@@ -220,6 +219,16 @@ class StatusResult:
     error: DeployctlError | None = None
     seconds: float = 0.0
 
+    @classmethod
+    def unreachable(cls, host: str, service: str, error: DeployctlError) -> StatusResult:
+        """Return what is known of a host that cannot be asked: why."""
+        return cls(host, service, State.UNREACHABLE, error=error)
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether what runs is what was recorded, and well."""
+        return self.state is State.IN_SYNC
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -234,59 +243,6 @@ class Origin:
     by: str
     source: str
     run_url: str = ""
-
-
-class Phase(StrEnum):
-    """The steps of a run, in their order, as people see them."""
-
-    CONNECT = "connect"
-    PROBE = "probe"
-    FETCH = "fetch"
-    WAIT = "wait"
-    TAG = "tag"
-    DEPENDENCIES = "dependencies"
-    UP = "up"
-    HEALTH = "health"
-    RESTORE = "restore"
-
-
-@dataclass(frozen=True)
-class StepStarted:
-    """A step of a run began on a host; the one before it is over."""
-
-    host: str
-    phase: Phase
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class HostStarted:
-    """A run turns to a host, the `position`th (from 1) of `count`."""
-
-    host: str
-    position: int
-    count: int
-
-
-@dataclass(frozen=True)
-class HostFinished:
-    """A run is through with a host, well or not."""
-
-    host: str
-    error: DeployctlError | None = None
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something worth knowing while a run goes on."""
-
-    host: str
-    text: str
-
-
-Event: TypeAlias = StepStarted | HostStarted | HostFinished | Notice
-Observer: TypeAlias = Callable[[Event], None]
-Labels: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True)

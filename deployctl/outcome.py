@@ -14,7 +14,7 @@ from deployctl.errors import (
 )
 from deployctl.gates import busy
 from deployctl.image import shown
-from deployctl.transaction import Transcript
+from deployctl.transcript import Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
 CHANGED_MEANWHILE = "changed-meanwhile"

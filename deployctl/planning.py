@@ -8,8 +8,9 @@ from deployctl import gates, history
 from deployctl.command import Command
 from deployctl.compose import start, up
 from deployctl.model import Action, Origin, Release
+from deployctl.scripts import new_run_id
 from deployctl.situation import Situation
-from deployctl.transaction import Plan, new_run_id
+from deployctl.transaction import Plan
 
 _LOW_DISK_KIB = 1024 * 1024
 

@@ -1,30 +1,13 @@
-"""One command over several hosts: changes go in order and stop, questions go in parallel."""
+"""A change over several hosts: in their order, until one fails."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
-from deployctl.errors import EXIT_OK, DeployctlError, InterruptedByUserError
-from deployctl.model import (
-    Action,
-    HostFinished,
-    HostOutcome,
-    HostStarted,
-    Observer,
-    RolloutResult,
-    RunResult,
-)
-
-MAX_PARALLEL = 16
-
-# From harmless to what needs a person first; an exit status that is not here is a bug's.
-_SEVERITY = (0, 9, 5, 3, 2, 4, 6, 8, 7, 130, 1)
-
-_Subject = TypeVar("_Subject")
-_Answer = TypeVar("_Answer")
+from deployctl.errors import EXIT_OK, DeployctlError, InterruptedByUserError, worst
+from deployctl.events import HostFinished, HostStarted, Observer
+from deployctl.model import Action, HostOutcome, RolloutResult, RunResult
 
 
 def in_order(
@@ -62,25 +45,6 @@ def in_order(
         outcomes=tuple(outcomes),
         not_attempted=tuple(hosts[len(outcomes) :]),
         seconds=time.monotonic() - started,
-    )
-
-
-def in_parallel(
-    subjects: Sequence[_Subject], ask: Callable[[_Subject], _Answer]
-) -> tuple[_Answer, ...]:
-    """Ask all at once, with a bounded number of workers; the answers keep the order."""
-    if len(subjects) == 1:
-        return (ask(subjects[0]),)
-    with ThreadPoolExecutor(max_workers=min(MAX_PARALLEL, max(1, len(subjects)))) as pool:
-        return tuple(pool.map(ask, subjects))
-
-
-def worst(statuses: Sequence[int]) -> int:
-    """Return the exit status that matters most."""
-    return max(
-        statuses,
-        key=lambda s: _SEVERITY.index(s) if s in _SEVERITY else len(_SEVERITY),
-        default=EXIT_OK,
     )
 
 

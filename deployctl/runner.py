@@ -3,68 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Self, TypeAlias
 
-from deployctl import outcome, transaction
-from deployctl.command import Command, Completed
+from deployctl import outcome, scripts, transaction
+from deployctl.command import Command
 from deployctl.errors import (
     CommandTimeoutError,
     ConnectionLostError,
     HostError,
     InterruptedByUserError,
 )
-from deployctl.inventory import Host
-from deployctl.model import Notice, Observer, Phase, StepStarted
-from deployctl.ssh import Session
-from deployctl.transaction import Plan, Transcript
+from deployctl.events import Notice, Observer, Phase, StepStarted
+from deployctl.link import Link
+from deployctl.transaction import Plan
+from deployctl.transcript import Transcript, hear, is_event, waiting_for
 
 RECONNECT_LIMIT = 90.0  # seconds without a word from the host before the client gives up
 RECONNECT_PAUSE = 1.0
 _CANCEL_LIMIT = 10.0
 
-OnLine: TypeAlias = Callable[[bytes], bytes | None]
-
 _PHASES = {phase.value: phase for phase in Phase}
-
-
-@dataclass
-class Link:
-    """A connection to one host that can be made again.
-
-    Attributes:
-        host: where it goes.
-        connect: makes a session; raises HostError.
-    """
-
-    host: Host
-    connect: Callable[[Host], Session]
-    _session: Session | None = field(default=None, init=False)
-
-    @property
-    def session(self) -> Session:
-        """The open session; connects at the first use and after `drop`."""
-        if self._session is None:
-            self._session = self.connect(self.host)
-        return self._session
-
-    def run(self, command: Command, *, timeout: float, on_line: OnLine | None = None) -> Completed:
-        """Run a command there, whole under sudo where the inventory says so; see Session.run."""
-        wanted = command.under_sudo() if self.host.sudo else command
-        return self.session.run(wanted, timeout=timeout, on_line=on_line)
-
-    def drop(self) -> None:
-        """Close what is left of the connection, so that the next use makes a new one."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.drop()
 
 
 class _Listener:
@@ -79,9 +36,9 @@ class _Listener:
         self.words = 0
 
     def __call__(self, line: bytes) -> bytes | None:
-        self.words += transaction.is_event(line)
-        self.transcript = transaction.hear(self.transcript, line)
-        if (holder := transaction.waiting_for(line)) is not None:
+        self.words += is_event(line)
+        self.transcript = hear(self.transcript, line)
+        if (holder := waiting_for(line)) is not None:
             self._tell_waiting(holder.text)
             return b"still here\n"
         self._tell_step(self.transcript.step)
@@ -128,7 +85,7 @@ def follow(link: Link, state_directory: str, run_id: str, observer: Observer) ->
         HostError: the host cannot be reached in the first place.
     """
     listener = _Listener(link.host.name, observer)
-    command = transaction.follow_command(state_directory, run_id, cancel=False)
+    command = scripts.follow_command(state_directory, run_id, cancel=False)
     _ = link.session  # a host that cannot be reached at all is an error at once
     _follow_again(link, command, run_id, listener, observer)
     return listener.transcript
@@ -150,9 +107,7 @@ def _begin(link: Link, plan: Plan, listener: _Listener, observer: Observer) -> N
 
 def _follow(plan: Plan, *, watch: bool = True) -> Command:
     """A run that has not begun by now must not begin behind the client's back."""
-    return transaction.follow_command(
-        plan.service.state_directory, plan.run, cancel=True, watch=watch
-    )
+    return scripts.follow_command(plan.service.state_directory, plan.run, cancel=True, watch=watch)
 
 
 def _follow_again(
@@ -183,7 +138,7 @@ def _watch(link: Link, command: Command, listener: _Listener, observer: Observer
     try:
         _ = link.session  # connects
         began = time.monotonic()
-        link.run(command, timeout=transaction.FOLLOW_LIMIT, on_line=listener)
+        link.run(command, timeout=scripts.FOLLOW_LIMIT, on_line=listener)
     except HostError as error:
         link.drop()
         observer(Notice(link.host.name, f"{error.message}; connecting again"))

@@ -11,10 +11,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from deployctl.errors import DeployctlError
-from deployctl.model import HistoryResult, RolloutResult, StatusResult
+
+if TYPE_CHECKING:
+    from deployctl.model import HistoryResult, RolloutResult, StatusResult
 
 
 class Output:

@@ -8,14 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.errors import RestoredError
-from deployctl.model import (
-    Event,
-    HostFinished,
-    HostStarted,
-    Notice,
-    Phase,
-    StepStarted,
-)
+from deployctl.events import Event, HostFinished, HostStarted, Notice, Phase, StepStarted
 from deployctl.render.terminal import (
     BOLD,
     DIM,

@@ -15,6 +15,7 @@ from deployctl.ssh.execution import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import ExitStack
     from types import TracebackType
 
@@ -70,7 +71,14 @@ class Session:
         """Close the connection and those to jump hosts; may be called twice."""
         self._opened.close()
 
-    def run(self, command: Command, *, timeout: float, on_line: OnLine | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        *,
+        timeout: float,
+        on_line: OnLine | None = None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Completed:
         """Run one command, without a terminal, and return how it ended.
 
         The first 8 MiB of its output and the last 64 KiB of its errors are kept.
@@ -81,6 +89,7 @@ class Session:
             on_line: called with each complete line of output, without its line break and cut at
                 1 MiB, as it arrives; bytes that it returns are sent to the command's standard
                 input. Without it, standard input is empty.
+            meanwhile: called once the command has started; it should take less time than that.
 
         Returns:
             Its exit status (128 + N if signal N ended it) and output.
@@ -95,6 +104,8 @@ class Session:
             channel = self._take_channel(watch)
             try:
                 self._start(channel, command, watch)
+                if meanwhile is not None:
+                    meanwhile()
                 return Execution(channel, watch, on_line).finish()
             finally:  # after Ctrl-C, too
                 channel.close()

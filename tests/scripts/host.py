@@ -21,17 +21,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from deployctl import drift, operations, planning, readiness, runner, transaction
+from deployctl import drift, planning, readiness, runner, scripts, transcript
 from deployctl.command import Command, Completed
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
+from deployctl.events import Event
 from deployctl.facts import FetchedImage, FetchFailure, HostFacts, read_fetch, read_probe
 from deployctl.inventory import Gates, Host, Service
-from deployctl.model import Action, Event, Origin, Release, RunResult, State
-from deployctl.operations import Request
-from deployctl.runner import Link
+from deployctl.link import Link
+from deployctl.model import Action, Origin, Release, RunResult, State
+from deployctl.operations import deploy, follow, rollback
+from deployctl.operations.request import Request
 from deployctl.situation import Situation
 from deployctl.ssh import Session
-from deployctl.transaction import Plan, Transcript
+from deployctl.transaction import Plan
+from deployctl.transcript import Transcript
 from tests.unit.build import NOW, digest, image_id, tag
 
 FAKES = Path(__file__).parent / "fake"
@@ -298,23 +301,23 @@ class FakeHost:
     def deploy(self, number: int, **changes: Any) -> RunResult:
         """Deploy a release, as the command does."""
         with self.link() as link:
-            return operations.deploy(link, self.request(**changes), tag(number))
+            return deploy.deploy(link, self.request(**changes), tag(number))
 
     def rollback(self, number: int | None = None, **changes: Any) -> RunResult:
         """Roll back, as the command does."""
         wanted = None if number is None else tag(number)
         with self.link() as link:
-            return operations.rollback(link, self.request(tag=wanted, **changes))
+            return rollback.rollback(link, self.request(tag=wanted, **changes))
 
     def follow(self, run: str) -> RunResult:
         """Watch a run again, as the command does."""
         with self.link() as link:
-            return operations.follow(link, [self.service], run, _ignore)
+            return follow.follow(link, [self.service], run, _ignore)
 
     def probe(self, *, change: bool = True) -> HostFacts:
         """Return what the probe finds."""
         with self.link() as link:
-            command = transaction.probe_command(self.service, change=change)
+            command = scripts.probe_command(self.service, change=change)
             return read_probe(link.run(command, timeout=30).stdout)
 
     def status(self) -> State:
@@ -335,7 +338,7 @@ class FakeHost:
     def fetch(self, number: int) -> FetchedImage | FetchFailure:
         """Bring the image of a release to the host, as a deploy does before the gates decide."""
         image = f"{REPOSITORY}:{tag(number)}"
-        command = transaction.fetch_command(WEB, image, tag(number))
+        command = scripts.fetch_command(WEB, image, tag(number))
         with self.link() as link:
             return read_fetch(link.run(command, timeout=30).stdout, REPOSITORY)
 
@@ -349,8 +352,8 @@ class FakeHost:
         heard = [Transcript()]
 
         def listen(line: bytes) -> bytes | None:
-            heard.append(transaction.hear(heard[-1], line))
-            return answer if transaction.waiting_for(line) else None
+            heard.append(transcript.hear(heard[-1], line))
+            return answer if transcript.waiting_for(line) else None
 
         LocalSession(self).run(command, timeout=30, on_line=listen)
         return heard[-1]
@@ -377,9 +380,18 @@ class LocalSession(Session):
     def close(self) -> None:
         """There is nothing to close."""
 
-    def run(self, command: Command, *, timeout: float, on_line: OnLine | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        *,
+        timeout: float,
+        on_line: OnLine | None = None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> Completed:
         """Run a command with the host's shell, as sshd would."""
         with self.started(command) as process:
+            if meanwhile is not None:
+                meanwhile()
             timer = threading.Timer(timeout, functools.partial(_kill_group, process))
             timer.start()
             try:

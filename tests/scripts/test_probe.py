@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import readiness, transaction
+from deployctl import readiness, scripts
 from deployctl.errors import HostError
 from deployctl.facts import HostFacts
 from deployctl.inventory import Host
@@ -228,7 +228,7 @@ def test_a_tool_that_is_missing_is_named(host: FakeHost, tmp_path: Path) -> None
 
 
 def test_a_probe_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
-    command = transaction.probe_command(host.service, change=True)
+    command = scripts.probe_command(host.service, change=True)
     script = max(command.argv, key=len)
 
     for text in truncations(script):

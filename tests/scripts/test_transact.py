@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import outcome, runner, transaction
+from deployctl import outcome, runner, scripts, transaction, transcript
 from deployctl.command import Command
 from deployctl.errors import (
     BrokenError,
@@ -24,8 +24,8 @@ from deployctl.errors import (
     RestoredError,
 )
 from deployctl.inventory import Host
+from deployctl.link import Link
 from deployctl.model import Action, Origin, State
-from deployctl.runner import Link
 from deployctl.transaction import Plan
 from tests.scripts.host import DB, REPOSITORY, WEB, FakeHost, Flavour, LocalSession
 from tests.unit.build import image_id, tag
@@ -319,7 +319,7 @@ def test_a_hold_does_not_stop_a_rollback(host: FakeHost) -> None:
 
 def test_a_run_that_was_cancelled_never_begins(ready: FakeHost) -> None:
     plan = ready.plan(3)
-    cancel = transaction.follow_command(str(ready.state), plan.run, cancel=True)
+    cancel = scripts.follow_command(str(ready.state), plan.run, cancel=True)
 
     assert ready.transcript(cancel).end == "cancelled"
     assert ready.transcript(transaction.begin_command(plan)).end == "cancelled"
@@ -330,7 +330,7 @@ def test_a_run_that_was_cancelled_never_begins(ready: FakeHost) -> None:
 def test_a_run_is_cancelled_before_the_host_has_any_file_of_deployctl(empty: FakeHost) -> None:
     empty.fetch(1)
     plan = empty.plan(1)
-    cancel = transaction.follow_command(str(empty.state), plan.run, cancel=True)
+    cancel = scripts.follow_command(str(empty.state), plan.run, cancel=True)
 
     assert empty.transcript(cancel).end == "cancelled"
     assert empty.transcript(transaction.begin_command(plan)).end == "cancelled"
@@ -340,7 +340,7 @@ def test_a_run_is_cancelled_before_the_host_has_any_file_of_deployctl(empty: Fak
 def test_a_run_that_began_cannot_be_cancelled(ready: FakeHost) -> None:
     plan = ready.plan(3)
     ready.run(plan)
-    cancel = transaction.follow_command(str(ready.state), plan.run, cancel=True)
+    cancel = scripts.follow_command(str(ready.state), plan.run, cancel=True)
 
     heard = ready.transcript(cancel)
 
@@ -493,7 +493,7 @@ def test_a_client_that_waits_and_answers_gets_its_turn(ready: FakeHost) -> None:
         note_holder(ready)
 
         def answer(line: bytes) -> bytes | None:
-            if not transaction.waiting_for(line):
+            if not transcript.waiting_for(line):
                 return None
             answers.append(line)
             if len(answers) == 2:
@@ -742,7 +742,7 @@ def test_a_script_that_arrives_in_part_does_nothing(ready: FakeHost, what: str) 
     plan = ready.plan(3)
     command = {
         "begin": transaction.begin_command(plan),
-        "fetch": transaction.fetch_command(WEB, f"{REPOSITORY}:{tag(4)}", tag(4)),
+        "fetch": scripts.fetch_command(WEB, f"{REPOSITORY}:{tag(4)}", tag(4)),
     }[what]
     script = max(command.argv, key=len)
     ready.forget_calls()

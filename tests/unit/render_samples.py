@@ -16,25 +16,20 @@ from deployctl.errors import (
     RestoredError,
     UsageError,
 )
+from deployctl.events import Event, HostFinished, HostStarted, Notice, Phase, StepStarted
 from deployctl.image import Reference
 from deployctl.model import (
     Action,
     Container,
-    Event,
     Health,
     HistoryResult,
-    HostFinished,
     HostOutcome,
-    HostStarted,
-    Notice,
-    Phase,
     Release,
     RolledBackTo,
     RolloutResult,
     RunResult,
     State,
     StatusResult,
-    StepStarted,
     Verdict,
 )
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from deployctl import __main__ as program
-from deployctl import cli, errors, operations
+from deployctl import errors
+from deployctl.cli.context import origin
 from deployctl.errors import HostError
 from deployctl.model import Action, Release, RunResult, State, StatusResult
 from tests.unit.build import release, tag
@@ -245,7 +246,7 @@ def test_several_hosts_stop_at_the_first_that_fails(
     def fail(*_: object) -> RunResult:
         raise HostError("unreachable", "one does not answer", hint="is it up?")
 
-    monkeypatch.setattr(operations, "deploy", fail)
+    monkeypatch.setattr("deployctl.operations.deploy.deploy", fail)
 
     status, out, err = said(capsys, "deploy", "web", tag(2), "--json")
     document = json.loads(out)
@@ -258,7 +259,7 @@ def test_several_hosts_stop_at_the_first_that_fails(
 def test_a_deploy_says_on_stdout_what_runs_now(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "deploy", lambda *_: DONE)
+    monkeypatch.setattr("deployctl.operations.deploy.deploy", lambda *_: DONE)
 
     status, out, _ = said(capsys, "deploy", "web", tag(2), "--host", "one")
 
@@ -271,8 +272,7 @@ def test_a_check_of_what_is_not_in_sync_is_exit_9(
 ) -> None:
     states = {"one": State.IN_SYNC, "two": State.UNTRACKED}
     monkeypatch.setattr(
-        operations,
-        "status",
+        "deployctl.operations.questions.status",
         lambda link, *_: StatusResult(link.host.name, "web", states[link.host.name]),
     )
 
@@ -289,7 +289,7 @@ def test_a_host_that_does_not_answer_is_a_row_and_exit_4(
             raise HostError("unreachable", "two does not answer")
         return StatusResult("one", "web", State.IN_SYNC, running=Release(tag(1), "id"))
 
-    monkeypatch.setattr(operations, "status", ask)
+    monkeypatch.setattr("deployctl.operations.questions.status", ask)
 
     status, out, _ = said(capsys, "status", "web", "--check")
 
@@ -308,7 +308,7 @@ def boom(*_: object) -> RunResult:
 def test_a_bug_is_one_sentence_and_exit_1(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "deploy", boom)
+    monkeypatch.setattr("deployctl.operations.deploy.deploy", boom)
 
     status, out, err = said(capsys, "deploy", "web", tag(2))
 
@@ -320,7 +320,7 @@ def test_a_bug_is_one_sentence_and_exit_1(
 def test_a_bug_with_json_is_a_document(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "deploy", boom)
+    monkeypatch.setattr("deployctl.operations.deploy.deploy", boom)
 
     status, out, _ = said(capsys, "deploy", "web", tag(2), "--json")
 
@@ -330,7 +330,7 @@ def test_a_bug_with_json_is_a_document(
 def test_whoever_looks_for_a_bug_gets_the_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "deploy", boom)
+    monkeypatch.setattr("deployctl.operations.deploy.deploy", boom)
     monkeypatch.setenv("DEPLOYCTL_DEBUG", "1")
 
     assert "Traceback" in said(capsys, "deploy", "web", tag(2))[2]
@@ -342,8 +342,8 @@ def test_ctrl_c_is_exit_130(
     def stop(*_: object) -> RunResult:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(operations, "deploy", stop)
-    monkeypatch.setattr(operations, "status", stop)
+    monkeypatch.setattr("deployctl.operations.deploy.deploy", stop)
+    monkeypatch.setattr("deployctl.operations.questions.status", stop)
 
     assert said(capsys, "deploy", "web", tag(2))[0] == errors.EXIT_INTERRUPTED
     assert said(capsys, "status", "web", "--host", "one")[0] == errors.EXIT_INTERRUPTED
@@ -371,7 +371,7 @@ def test_a_reader_that_leaves_is_no_failure_and_no_noise(place: Path) -> None:
 
 
 def test_a_workflow_is_recorded_with_its_actor_and_run() -> None:
-    origin = cli._origin(  # noqa: SLF001
+    who = origin(
         {
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTOR": "kim",
@@ -380,13 +380,13 @@ def test_a_workflow_is_recorded_with_its_actor_and_run() -> None:
         }
     )
 
-    assert (origin.by, origin.source) == ("kim", "github-actions")
-    assert origin.run_url == "https://github.com/example/web/actions/runs/7"
+    assert (who.by, who.source) == ("kim", "github-actions")
+    assert who.run_url == "https://github.com/example/web/actions/runs/7"
 
 
 def test_a_person_is_recorded_with_the_machine() -> None:
-    origin = cli._origin({})  # noqa: SLF001
+    who = origin({})
 
-    assert origin.source == "terminal"
-    assert "@" in origin.by
-    assert origin.run_url == ""
+    assert who.source == "terminal"
+    assert "@" in who.by
+    assert who.run_url == ""

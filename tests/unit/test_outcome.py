@@ -11,7 +11,7 @@ import pytest
 
 from deployctl import errors, outcome
 from deployctl.errors import DeployctlError
-from deployctl.transaction import Transcript
+from deployctl.transcript import Transcript
 from tests.unit.build import WEB, entry, tag
 
 RUN = "20251123t120000z-0a1b2c3d"

@@ -22,21 +22,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.errors import DeployctlError, RefusedError
+from deployctl.events import Event, HostFinished, HostStarted, Notice, Phase, StepStarted
 from deployctl.model import (
     Action,
-    Event,
     Health,
     HistoryResult,
-    HostFinished,
     HostOutcome,
-    HostStarted,
-    Notice,
-    Phase,
     Release,
     RolloutResult,
     State,
     StatusResult,
-    StepStarted,
     Verdict,
 )
 from deployctl.render import human

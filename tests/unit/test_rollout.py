@@ -8,16 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import rollout
+from deployctl import errors, parallel, rollout
 from deployctl.errors import HostError, RestoredError
-from deployctl.model import (
-    Action,
-    Event,
-    HostFinished,
-    HostStarted,
-    RolloutResult,
-    RunResult,
-)
+from deployctl.events import Event, HostFinished, HostStarted
+from deployctl.model import Action, RolloutResult, RunResult
 from tests.unit.build import WEB, release, tag
 
 
@@ -84,12 +78,12 @@ def test_questions_are_asked_at_once_and_answers_keep_their_order() -> None:
         together.wait()
         return number * number
 
-    assert rollout.in_parallel(range(8), ask) == tuple(n * n for n in range(8))
+    assert parallel.in_parallel(range(8), ask) == tuple(n * n for n in range(8))
 
 
 def test_one_question_and_none_need_no_threads() -> None:
-    assert rollout.in_parallel(["a"], str.upper) == ("A",)
-    assert rollout.in_parallel([], str.upper) == ()
+    assert parallel.in_parallel(["a"], str.upper) == ("A",)
+    assert parallel.in_parallel([], str.upper) == ()
 
 
 def test_an_error_of_a_question_comes_through() -> None:
@@ -97,7 +91,7 @@ def test_an_error_of_a_question_comes_through() -> None:
         raise HostError("unreachable", "no")
 
     with pytest.raises(HostError):
-        rollout.in_parallel([1, 2], ask)
+        parallel.in_parallel([1, 2], ask)
 
 
 @pytest.mark.parametrize(
@@ -116,11 +110,11 @@ def test_an_error_of_a_question_comes_through() -> None:
     ],
 )
 def test_the_worst_status_counts(statuses: list[int], status: int) -> None:
-    assert rollout.worst(statuses) == status
+    assert errors.worst(statuses) == status
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130]), min_size=1))
 def test_the_worst_status_is_one_of_them_and_no_order_changes_it(statuses: list[int]) -> None:
-    assert rollout.worst(statuses) in statuses
-    assert rollout.worst(statuses) == rollout.worst(statuses[::-1])
-    assert (rollout.worst(statuses) == 0) == (set(statuses) == {0})
+    assert errors.worst(statuses) in statuses
+    assert errors.worst(statuses) == errors.worst(statuses[::-1])
+    assert (errors.worst(statuses) == 0) == (set(statuses) == {0})

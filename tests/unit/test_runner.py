@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from deployctl import errors, runner, transaction
+from deployctl import errors, runner, transcript
 from deployctl.command import Command, Completed
 from deployctl.errors import (
     CommandTimeoutError,
@@ -20,9 +20,9 @@ from deployctl.errors import (
     InterruptedByUserError,
     OutcomeUnknownError,
 )
+from deployctl.events import Event, Notice, Phase, StepStarted
 from deployctl.inventory import Host
-from deployctl.model import Event, Notice, Phase, StepStarted
-from deployctl.runner import Link
+from deployctl.link import Link
 from deployctl.ssh import Session
 from tests.unit.build import HOST, entry, plan, tag
 
@@ -98,9 +98,11 @@ class ScriptedSession(Session):
         *,
         timeout: float,
         on_line: Callable[[bytes], bytes | None] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> Completed:
         assert timeout > 0
         assert on_line
+        assert meanwhile is None
         world = self._world
         world.sent.append(command)
         script = world.next.pop() if world.next else next(world.calls, None)
@@ -123,7 +125,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "RECONNECT_PAUSE", 0.01)
 
 
-def run(world: World) -> transaction.Transcript:
+def run(world: World) -> transcript.Transcript:
     return runner.run(world.link, PLAN, world.events.append)
 
 
@@ -269,8 +271,9 @@ def test_what_the_script_says_on_stderr_is_told() -> None:
             *,
             timeout: float,
             on_line: Callable[[bytes], bytes | None] | None = None,
+            meanwhile: Callable[[], object] | None = None,
         ) -> Completed:
-            super().run(command, timeout=timeout, on_line=on_line)
+            super().run(command, timeout=timeout, on_line=on_line, meanwhile=meanwhile)
             return Completed(2, b"", b"sh: 1: flock: not found\n")
 
     world = World([], [said("cancelled")])

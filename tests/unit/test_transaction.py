@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import history, transaction
+from deployctl import history, scripts, transaction
 from deployctl.compose import TAG_PLACEHOLDER
 from deployctl.model import Action
-from deployctl.transaction import Transcript
+from deployctl.transcript import Transcript, hear, is_event, waiting_for
 from tests.unit.build import (
     FILES,
     NOW,
@@ -48,7 +48,7 @@ def options(changes: dict[str, Any] | None = None) -> dict[str, str]:
 
 
 def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> None:
-    command = transaction.probe_command(SERVICE, change=True)
+    command = scripts.probe_command(SERVICE, change=True)
 
     assert command.argv[:2] == ("sh", "-c")
     assert command.argv[2] == SCRIPTS.joinpath("probe.sh").read_text()
@@ -61,11 +61,11 @@ def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> 
         "compose/docker-compose.yml",
         "compose/web.yml",
     )
-    assert transaction.probe_command(SERVICE, change=False).argv[4] == "status"
+    assert scripts.probe_command(SERVICE, change=False).argv[4] == "status"
 
 
 def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:
-    command = transaction.fetch_command(WEB, "registry/web:1", tag(1))
+    command = scripts.fetch_command(WEB, "registry/web:1", tag(1))
 
     assert command.argv[4:] == ("registry/web:1", f"deployctl/web:{tag(1)}", "600")
 
@@ -93,7 +93,7 @@ def test_a_transaction_gets_everything_that_was_decided() -> None:
 def test_a_script_takes_every_option_that_is_sent_and_is_sent_every_option_it_takes() -> None:
     text = SCRIPTS.joinpath("transact.sh").read_text()
     taken = set(re.findall(r"^ +(--[a-z-]+)\)", text, re.MULTILINE))
-    follow = transaction.follow_command("/state", "run", cancel=True).argv
+    follow = scripts.follow_command("/state", "run", cancel=True).argv
 
     assert taken == {*options(), *(word for word in follow if re.match("--[a-z]", word))}
 
@@ -139,7 +139,7 @@ def test_runs_found_interrupted_travel_one_a_line() -> None:
 
 
 def test_a_follow_says_whether_to_cancel_and_whether_to_stay() -> None:
-    command = transaction.follow_command("/state", "run-1", cancel=True, watch=False)
+    command = scripts.follow_command("/state", "run-1", cancel=True, watch=False)
 
     assert command.argv[5:] == (
         *("follow", "--state", "/state", "--run", "run-1"),
@@ -167,16 +167,16 @@ def test_whatever_a_value_contains_the_host_gets_it_literally(value: str) -> Non
 
 
 def test_run_ids_sort_by_time_and_are_made_once() -> None:
-    one, other = transaction.new_run_id(NOW), transaction.new_run_id(NOW)
+    one, other = scripts.new_run_id(NOW), scripts.new_run_id(NOW)
 
     assert one.startswith("20251123t120000z-")
     assert one != other
-    assert transaction.is_run_id(one)
+    assert scripts.is_run_id(one)
 
 
 @pytest.mark.parametrize("text", ["", "..", "../../etc", "a b", "$(id)", "-rf-----", "x" * 65])
 def test_what_names_no_run_is_no_run_id(text: str) -> None:
-    assert not transaction.is_run_id(text)
+    assert not scripts.is_run_id(text)
 
 
 def test_the_whole_transaction_has_more_time_than_its_parts() -> None:
@@ -197,7 +197,7 @@ def said(event: str, what: str = "", text: bytes | str = b"", **more: Any) -> by
 def heard(*lines: bytes) -> Transcript:
     transcript = Transcript()
     for line in lines:
-        transcript = transaction.hear(transcript, line)
+        transcript = hear(transcript, line)
     return transcript
 
 
@@ -257,13 +257,13 @@ def test_a_failed_restore_an_outcome_not_recorded_and_an_unchecked_success_are_h
 
 def test_a_question_whether_the_client_still_waits_names_the_holder() -> None:
     question = said("waiting", "holder", '{"run":"r","by":"sam"}')
-    holder = transaction.waiting_for(question)
+    holder = waiting_for(question)
 
     assert holder
     assert holder.by == "sam"
     assert heard(question).waited
-    assert transaction.waiting_for(said("busy")) is None
-    assert transaction.waiting_for(b'{"event":"waiting","text":"?"}') is not None
+    assert waiting_for(said("busy")) is None
+    assert waiting_for(b'{"event":"waiting","text":"?"}') is not None
 
 
 @pytest.mark.parametrize(
@@ -287,15 +287,15 @@ def test_what_is_no_event_is_passed_over(line: bytes) -> None:
 
 
 def test_a_line_of_something_else_is_no_event() -> None:
-    assert transaction.is_event(said("begun"))
-    assert not transaction.is_event(b"Welcome to vps!")
-    assert not transaction.is_event(b"[]")
+    assert is_event(said("begun"))
+    assert not is_event(b"Welcome to vps!")
+    assert not is_event(b"[]")
 
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_passed_over(line: bytes) -> None:
     assert heard(line) == Transcript()
-    assert transaction.waiting_for(line) is None
+    assert waiting_for(line) is None
 
 
 KINDS = [
@@ -319,7 +319,7 @@ def test_arbitrary_events_are_a_transcript(events: list[dict[str, Any]]) -> None
     transcript.entry()
     transcript.holder()
     for event in events:
-        transaction.waiting_for(json.dumps(event).encode())
+        waiting_for(json.dumps(event).encode())
 
 
 def test_a_digest_is_recorded_with_the_release() -> None:

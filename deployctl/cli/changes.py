@@ -1,0 +1,173 @@
+"""The commands that change a host, and `follow`, which watches one that does."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployctl.cli.context import chosen_hosts, end_with, link_to, origin, read_inventory, seconds
+from deployctl.cli.options import (
+    DEFAULT_INVENTORY,
+    DryRunOption,
+    HostOption,
+    InventoryOption,
+    JsonOption,
+    ServiceArgument,
+    VerboseOption,
+    WaitOption,
+    complete_hosts,
+)
+from deployctl.render.output import Output
+
+if TYPE_CHECKING:
+    from deployctl.events import Observer
+    from deployctl.inventory import Host, Inventory, Service
+    from deployctl.link import Link
+    from deployctl.model import RunResult
+
+
+def deploy(
+    service: ServiceArgument,
+    tag: Annotated[str, typer.Argument(help="Tag that CI computed: sha- and 7 hex digits.")],
+    digest: Annotated[str | None, typer.Option(help="Digest that was scanned: sha256:…")] = None,
+    expect_current: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Refuse unless this tag runs.")
+    ] = None,
+    host: HostOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = None,
+    inventory: InventoryOption = DEFAULT_INVENTORY,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Make the service run a tag that was built, scanned and pushed."""
+    read = read_inventory(inventory)
+    wanted = read.service(service)
+    _check_tag_first(read, wanted, tag)
+    patience = seconds(wait)
+
+    def run_on(link: Link, observer: Observer) -> RunResult:
+        from deployctl.operations.deploy import deploy
+        from deployctl.operations.request import Request
+
+        request = Request(
+            service=wanted,
+            gates=read.gates,
+            origin=origin(os.environ),
+            environment=os.environ,
+            observer=observer,
+            tag=tag,
+            digest=digest,
+            expect_current=expect_current,
+            wait=patience,
+            dry_run=dry_run,
+        )
+        return deploy(link, request, tag)
+
+    hosts = _hosts(read, wanted, host)
+    _roll_out(hosts, run_on, "deploy", service, tag, json=json, verbose=verbose)
+
+
+def rollback(
+    service: ServiceArgument,
+    tag: Annotated[
+        str | None, typer.Argument(help="Tag that succeeded before; default: the one before.")
+    ] = None,
+    host: HostOption = None,
+    dry_run: DryRunOption = False,
+    wait: WaitOption = None,
+    inventory: InventoryOption = DEFAULT_INVENTORY,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Take the service back to the release before, or to a named one."""
+    read = read_inventory(inventory)
+    wanted = read.service(service)
+    if tag is not None:
+        _check_tag_first(read, wanted, tag)
+    patience = seconds(wait)
+
+    def run_on(link: Link, observer: Observer) -> RunResult:
+        from deployctl.operations.request import Request
+        from deployctl.operations.rollback import rollback
+
+        request = Request(
+            service=wanted,
+            gates=read.gates,
+            origin=origin(os.environ),
+            environment=os.environ,
+            observer=observer,
+            tag=tag,
+            wait=patience,
+            dry_run=dry_run,
+        )
+        return rollback(link, request)
+
+    hosts = _hosts(read, wanted, host)
+    _roll_out(hosts, run_on, "rollback", service, tag or "", json=json, verbose=verbose)
+
+
+def follow(
+    host: Annotated[str, typer.Argument(autocompletion=complete_hosts, help="Host.")],
+    run: Annotated[str, typer.Argument(help="Run id, as the lost command printed it.")],
+    inventory: InventoryOption = DEFAULT_INVENTORY,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Watch a run again after the connection was lost, and learn its outcome."""
+    read = read_inventory(inventory)
+    services = [s for s in read.services.values() if host in s.hosts and s.model == "compose"]
+    target = read.host(host)
+
+    def run_on(link: Link, observer: Observer) -> RunResult:
+        from deployctl.operations.follow import follow
+
+        return follow(link, services, run, observer)
+
+    _roll_out([target], run_on, "deploy", "", "", json=json, verbose=verbose)
+
+
+def _hosts(inventory: Inventory, service: Service, only: Sequence[str] | None) -> tuple[Host, ...]:
+    names = chosen_hosts(service.hosts, only, f"service {service.name}")
+    return inventory.resolve_hosts(names)
+
+
+def _roll_out(
+    hosts: Sequence[Host],
+    run_on: Callable[[Link, Observer], RunResult],
+    action: str,
+    service: str,
+    tag: str,
+    *,
+    json: bool,
+    verbose: bool,
+) -> None:
+    from deployctl import rollout
+    from deployctl.model import Action
+    from deployctl.render.progress import Progress
+
+    by_name = {host.name: host for host in hosts}
+    with Progress(sys.stderr, os.environ, verbose=verbose) as progress:
+
+        def on_host(name: str) -> RunResult:
+            with link_to(by_name[name]) as link:
+                return run_on(link, progress)
+
+        result = rollout.in_order(
+            list(by_name), on_host, progress, action=Action(action), service=service, tag=tag
+        )
+    exit_status = rollout.exit_status(result)
+    Output(os.environ, json=json).rollout(result, exit_status)
+    end_with(exit_status)
+
+
+def _check_tag_first(inventory: Inventory, service: Service, tag: str) -> None:
+    """A tag that is refused anyway is refused before any secret or host is needed."""
+    from deployctl import gates
+
+    gates.model_is_compose(service)
+    gates.tag_is_immutable(tag, inventory.gates)

@@ -1,0 +1,113 @@
+"""What a command needs of its surroundings: the inventory, who asks, a way to the hosts."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from deployctl import errors
+from deployctl.errors import UsageError
+from deployctl.inventory import Inventory, Service, load, parse_duration
+from deployctl.link import Link
+
+if TYPE_CHECKING:
+    from deployctl.events import Event, Observer
+    from deployctl.inventory import Host
+    from deployctl.model import Origin
+
+
+def read_inventory(path: str) -> Inventory:
+    """Read the inventory, with the values of this process's environment."""
+    return load(Path(path), os.environ)
+
+
+def link_to(host: Host, meanwhile: Callable[[], object] | None = None) -> Link:
+    """Return a connection to a host, not yet made; `meanwhile`: see Link."""
+    from deployctl.ssh import connect
+
+    return Link(host, connect, meanwhile)
+
+
+def origin(environment: Mapping[str, str]) -> Origin:
+    """Who asks: a workflow's actor and run, or the user of this machine."""
+    from deployctl.model import Origin
+
+    if environment.get("GITHUB_ACTIONS") == "true":
+        server = environment.get("GITHUB_SERVER_URL", "https://github.com")
+        repository, run = environment.get("GITHUB_REPOSITORY"), environment.get("GITHUB_RUN_ID")
+        return Origin(
+            by=environment.get("GITHUB_ACTOR", "unknown"),
+            source="github-actions",
+            run_url=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
+        )
+    return Origin(by=f"{_user()}@{socket.gethostname()}", source="terminal")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())  # a container's user without a name
+
+
+def seconds(text: str | None) -> float:
+    """Return a duration given as an option, in seconds; None: it was not given."""
+    if text is None:
+        return 0.0
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError("wait-invalid", f"--wait {text!r}: {error}", hint="like 10m") from None
+
+
+def observer(*, verbose: bool) -> Observer:
+    """A question shows its steps only to whoever wants to see them."""
+    if not verbose:
+        return _ignore
+    from deployctl.render.progress import Progress
+
+    return Progress(sys.stderr, os.environ, verbose=True)
+
+
+def _ignore(_: Event) -> None:
+    pass
+
+
+def end_with(status_: int) -> None:
+    """Typer takes a command's return value for success: the status must be raised."""
+    if status_ != errors.EXIT_OK:
+        raise typer.Exit(status_)
+
+
+def services_by_host(
+    inventory: Inventory, service: str | None, only: Sequence[str] | None
+) -> dict[str, list[Service]]:
+    """Which services to ask for, by host, in the inventory's order."""
+    wanted = [inventory.service(service)] if service else list(inventory.services.values())
+    compose = [s for s in wanted if s.model == "compose"]
+    by_host: dict[str, list[Service]] = {}
+    for each in compose:
+        for name in each.hosts:
+            by_host.setdefault(name, []).append(each)
+    names = chosen_hosts(tuple(by_host), only, f"service {service}" if service else "the inventory")
+    return {name: by_host[name] for name in names}
+
+
+def chosen_hosts(hosts: Sequence[str], only: Sequence[str] | None, whose: str) -> tuple[str, ...]:
+    """The hosts that --host leaves, in the inventory's order."""
+    unknown = [name for name in only or () if name not in hosts]
+    if unknown:
+        raise UsageError(
+            "unknown-host",
+            f"--host {unknown[0]!r}: no such host of {whose} (it has: {', '.join(hosts)})",
+        )
+    if not hosts:
+        raise UsageError("no-hosts", f"{whose} has no host that is reached over SSH")
+    return tuple(name for name in hosts if not only or name in only)

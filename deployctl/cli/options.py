@@ -1,0 +1,67 @@
+"""Arguments and options that several commands share, and how a shell completes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployctl.errors import DeployctlError
+from deployctl.inventory import Inventory, load
+
+DEFAULT_INVENTORY = "inventory.toml"
+
+
+def complete_services(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the inventory's services that begin so."""
+    inventory = _inventory_for_completion(ctx)
+    return [n for n in (inventory.services if inventory else ()) if n.startswith(incomplete)]
+
+
+def complete_hosts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the inventory's hosts that begin so."""
+    inventory = _inventory_for_completion(ctx)
+    return [n for n in (inventory.host_names if inventory else ()) if n.startswith(incomplete)]
+
+
+def _inventory_for_completion(ctx: typer.Context) -> Inventory | None:
+    """Completion is silent: an inventory that cannot be read completes nothing."""
+    try:
+        return load(Path(ctx.params.get("inventory") or _default_inventory()), os.environ)
+    except DeployctlError:
+        return None
+
+
+def _default_inventory() -> str:
+    return os.environ.get("DEPLOYCTL_INVENTORY") or DEFAULT_INVENTORY
+
+
+ServiceArgument = Annotated[
+    str, typer.Argument(help="Service in the inventory.", autocompletion=complete_services)
+]
+OptionalService = Annotated[
+    str | None, typer.Argument(help="Service in the inventory.", autocompletion=complete_services)
+]
+HostOption = Annotated[
+    list[str] | None,
+    typer.Option("--host", help="Only this host; may be repeated.", autocompletion=complete_hosts),
+]
+InventoryOption = Annotated[
+    str,
+    typer.Option("--inventory", "-i", envvar="DEPLOYCTL_INVENTORY", help="Inventory file (TOML)."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output.")
+]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", help="Say more about what is done on the hosts.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would run where, and change nothing.")
+]
+WaitOption = Annotated[
+    str | None,
+    typer.Option("--wait", metavar="10m", help="Wait this long for another run to end."),
+]

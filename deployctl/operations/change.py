@@ -1,0 +1,87 @@
+"""What deploy and rollback share: read the host, fetch, run the transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from deployctl import outcome, planning, readiness, runner, scripts
+from deployctl.errors import BusyError, RefusedError
+from deployctl.events import Phase, StepStarted
+from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
+from deployctl.link import Link
+from deployctl.model import Release, RunResult
+from deployctl.operations.reading import ask, probe
+from deployctl.operations.report import Report
+from deployctl.operations.request import Request
+from deployctl.situation import Situation
+
+
+def read(link: Link, request: Request) -> Situation:
+    """Ask the host for everything, and refuse a host that cannot take a run."""
+    facts = read_probe(probe(link, request.service, request.observer, change=True))
+    configuration = readiness.require_ready(facts, request.service, link.host)
+    return Situation.of(request.service, facts, configuration)
+
+
+def fetch(link: Link, request: Request, situation: Situation, tag: str) -> FetchedImage:
+    """Bring an image to the host, and say what the registry served.
+
+    Raises:
+        RefusedError: it cannot be fetched.
+    """
+    image = situation.image(tag)
+    request.observer(StepStarted(link.host.name, Phase.FETCH, str(image)))
+    command = scripts.fetch_command(request.service.name, str(image), tag)
+    answer = ask(link, command, timeout=scripts.FETCH_LIMIT)
+    fetched = read_fetch(answer, image.repository)
+    if isinstance(fetched, FetchFailure):
+        raise _not_fetched(fetched, str(image), link.host.name)
+    return fetched
+
+
+def _not_fetched(failure: FetchFailure, image: str, host: str) -> RefusedError:
+    why = "in time" if failure.timed_out else "from the registry"
+    return RefusedError(
+        "not-fetched",
+        f"{image} cannot be fetched {why} on {host}",
+        hint="was this tag pushed, is the registry up, and is the host logged in to it?",
+        details=failure.words,
+    )
+
+
+def decide_again_after_waiting(
+    request: Request, attempt: Callable[[Request], RunResult]
+) -> RunResult:
+    """What another run did while this one waited for it calls for a new decision."""
+    give_up = time.monotonic() + request.wait
+    while True:
+        try:
+            return attempt(replace(request, wait=max(0.0, give_up - time.monotonic())))
+        except BusyError as busy:
+            in_time = busy.code == outcome.CHANGED_MEANWHILE and time.monotonic() < give_up
+            if busy.code != outcome.CHANGED_WHILE_WAITING and not in_time:
+                raise
+
+
+def change(report: Report, release: Release) -> RunResult:
+    """Run the transaction that makes a release run, and return the result.
+
+    Raises:
+        DeployctlError: it failed; see docs/exit-codes.md.
+    """
+    request = report.request
+    plan = planning.plan(
+        report.situation,
+        report.action,
+        release,
+        origin=request.origin,
+        wait=request.wait,
+        now=request.clock(),
+    )
+    if report.situation.in_flux:
+        # Decided too early: no history has this size, so it is decided again under the lock.
+        plan = replace(plan, seen_history=-1)
+    transcript = runner.run(report.link, plan, request.observer)
+    return report.succeeded(release, plan.run, checked=not transcript.unchecked)

@@ -1,0 +1,50 @@
+"""Watching a run again, and learning how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from deployctl import outcome, runner, scripts
+from deployctl.errors import UsageError
+from deployctl.events import Observer, Phase, StepStarted
+from deployctl.image import shown
+from deployctl.inventory import Service
+from deployctl.link import Link
+from deployctl.model import Action, RunResult
+from deployctl.transcript import Transcript
+
+
+def follow(link: Link, services: Sequence[Service], run: str, observer: Observer) -> RunResult:
+    """Watch a run again and return its good end.
+
+    Args:
+        link: to the host that it runs on.
+        services: those that are deployed there; the run is looked for in their directories.
+        run: its id.
+        observer: hears the steps.
+
+    Raises:
+        DeployctlError: every other end, as the lost command would have raised it.
+    """
+    if not scripts.is_run_id(run):
+        raise UsageError("run-invalid", f"{shown(run)} is not the id of a run")
+    started = time.monotonic()
+    observer(StepStarted(link.host.name, Phase.CONNECT))
+    transcript = Transcript(end="unknown-run")
+    for directory in dict.fromkeys(s.state_directory for s in services):
+        transcript = runner.follow(link, directory, run, observer)
+        if transcript.end != "unknown-run":
+            break
+    entry = outcome.success_entry(transcript, link.host.name, "", run)
+    return RunResult(
+        host=link.host.name,
+        service=entry.service,
+        action=Action(entry.action),
+        outcome="succeeded",
+        release=entry.release,
+        previous=entry.previous,
+        run=run,
+        seconds=time.monotonic() - started,
+        health_checked=not transcript.unchecked,
+    )

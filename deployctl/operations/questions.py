@@ -1,0 +1,70 @@
+"""Questions to a host: they change nothing.
+
+What judges the answer is imported while the host works it out, which takes as long: see
+Link.meanwhile. So this module imports little, and the functions the rest.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deployctl.errors import HostError
+from deployctl.operations.reading import probe
+
+if TYPE_CHECKING:
+    from deployctl.events import Observer
+    from deployctl.history import Entry
+    from deployctl.inventory import Service
+    from deployctl.link import Link
+    from deployctl.model import HistoryResult, StatusResult
+
+
+def status(link: Link, service: Service, observer: Observer) -> StatusResult:
+    """Say what a host runs and what it has recorded; changes nothing.
+
+    Raises:
+        HostError: the host cannot be reached, trusted or asked.
+    """
+    started = time.monotonic()
+    answer = probe(link, service, observer, change=False)
+    from deployctl import drift, readiness
+    from deployctl.facts import read_probe
+
+    facts = read_probe(answer)
+    readiness.require_answers(facts, service, link.host)
+    return drift.judge(facts, service, link.host.name, seconds=time.monotonic() - started)
+
+
+def recorded_history(
+    link: Link, services: Sequence[Service], observer: Observer, limit: int
+) -> HistoryResult:
+    """Return the newest lines that a host has recorded of some services.
+
+    Raises:
+        HostError: the host cannot be reached, trusted or asked.
+    """
+    from deployctl.facts import read_probe
+    from deployctl.model import HistoryResult
+
+    entries: list[Entry] = []
+    problems: list[str] = []
+    for directory in dict.fromkeys(s.state_directory for s in services):
+        here = [s for s in services if s.state_directory == directory]
+        recorded = read_probe(probe(link, here[0], observer, change=False)).history
+        if not recorded.readable:
+            raise _unreadable_history(link.host.name, directory)
+        entries += [entry for s in here for entry in recorded.of(s.name)]
+        problems += recorded.problems
+    entries.sort(key=lambda entry: (entry.at, entry.seq))
+    newest = tuple(entry.raw for entry in entries[-limit:])
+    return HistoryResult(link.host.name, newest, tuple(problems))
+
+
+def _unreadable_history(host: str, directory: str) -> HostError:
+    return HostError(
+        "history-unreadable",
+        f"the history in {directory} on {host} is there but cannot be read",
+        hint="look at the file's owner and permissions on the host",
+    )

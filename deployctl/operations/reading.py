@@ -1,0 +1,50 @@
+"""Asking a host: with one command, for everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deployctl import scripts
+from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
+from deployctl.events import Observer, Phase, StepStarted
+
+if TYPE_CHECKING:
+    from deployctl.command import Command
+    from deployctl.inventory import Service
+    from deployctl.link import Link
+
+
+def probe(link: Link, service: Service, observer: Observer, *, change: bool) -> bytes:
+    """Return what the probe says, for facts.read_probe.
+
+    Args:
+        link: to the host.
+        service: in whose directory to look.
+        observer: hears the steps.
+        change: ask for all that a change depends on, too.
+
+    Raises:
+        HostError: the host cannot be reached, trusted or asked.
+    """
+    observer(StepStarted(link.host.name, Phase.CONNECT))
+    _ = link.session  # connects
+    observer(StepStarted(link.host.name, Phase.PROBE))
+    command = scripts.probe_command(service, change=change)
+    return ask(link, command, timeout=scripts.PROBE_LIMIT)
+
+
+def ask(link: Link, command: Command, *, timeout: float) -> bytes:
+    """Run a script that changes nothing of what runs, and return what it printed.
+
+    Raises:
+        HostError: the connection broke, or the script failed or took too long.
+    """
+    try:
+        completed = link.run(command, timeout=timeout)
+    except (ConnectionLostError, CommandTimeoutError) as error:
+        raise HostError(error.code, error.message, hint="run the command again") from error
+    if not completed.ok:
+        from deployctl.readiness import script_failed
+
+        raise script_failed(link.host, completed)
+    return completed.stdout

@@ -1,0 +1,70 @@
+"""Rollback: make a host run an earlier release again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from deployctl import gates, history
+from deployctl.errors import RefusedError
+from deployctl.link import Link
+from deployctl.model import Action, Release, RunResult
+from deployctl.operations.change import change, decide_again_after_waiting, fetch, read
+from deployctl.operations.report import Report
+from deployctl.operations.request import Request
+from deployctl.situation import Situation
+
+
+def rollback(link: Link, request: Request) -> RunResult:
+    """Make a host run an earlier release again: the one before, or a named one.
+
+    Raises:
+        DeployctlError: no target, unreachable, busy, failed; see docs/exit-codes.md.
+    """
+    fixed: list[str] = []
+
+    def roll_back(asked: Request) -> RunResult:
+        # The target is fixed before the first wait: what was meant by "the one before" then.
+        return _rollback(link, replace(asked, tag=fixed[0]) if fixed else asked, fixed)
+
+    return decide_again_after_waiting(request, roll_back)
+
+
+def _rollback(link: Link, request: Request, fixed: list[str]) -> RunResult:
+    service = request.service
+    report = Report(link, request, Action.ROLLBACK)
+    report.add(gates.model_is_compose(service))
+    situation = report.situation = read(link, request)
+    report.add(gates.not_busy(situation.facts, link.host.name, wait=request.wait))
+    target = report.target = _target(request, situation)
+    report.add(gates.image_follows_tag(service.name, situation.configuration, service.tag_variable))
+    tag = target.release.tag
+    fixed.append(tag)
+    if situation.runs_already(tag):
+        return report.unchanged(tag)
+    on_host = situation.facts.has_image(target.release.image_id)
+    if request.dry_run:
+        return report.planned(target.release, fetch=not on_host)
+    release = target.release if on_host else _fetch_again(link, request, situation, target)
+    return change(report, release)
+
+
+def _target(request: Request, situation: Situation) -> history.Entry:
+    name, recorded = request.service.name, situation.history
+    try:
+        if request.tag is not None:
+            return history.named_target(recorded, name, request.tag)
+        return history.rollback_target(
+            recorded, name, situation.running, well=situation.well, digests=situation.digests
+        )
+    except history.NoTarget as none:
+        raise RefusedError(none.code, none.reason, hint=none.hint) from None
+
+
+def _fetch_again(
+    link: Link, request: Request, situation: Situation, target: history.Entry
+) -> Release:
+    """The target's image is gone from the host; what comes must be the same content."""
+    tag = target.release.tag
+    fetched = fetch(link, request, situation, tag)
+    gates.content_is_expected(tag, None, fetched, target)
+    return Release(tag, fetched.image_id, fetched.digest)

@@ -1,0 +1,97 @@
+"""The host scripts, as commands. Pure, but for reading the scripts.
+
+The scripts are package data and are sent byte for byte; every value travels as an argument.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from deployctl.command import Command
+from deployctl.compose import TAG_PLACEHOLDER
+from deployctl.inventory import Service
+
+# Seconds. Each limit is more than the sum of those inside the script, which end first.
+PULL_LIMIT = 600
+PROBE_LIMIT = 90.0
+FETCH_LIMIT = PULL_LIMIT + 90.0
+FOLLOW_LIMIT = 3600.0
+
+_HOST = Path(__file__).with_name("host")
+_RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{7,63}\Z", re.ASCII)
+
+
+def new_run_id(now: datetime) -> str:
+    """Return a run id that sorts by time and is made once."""
+    return f"{now:%Y%m%dt%H%M%Sz}-{secrets.token_hex(4)}"
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text can be a run's id: it names a directory on the host."""
+    return _RUN_ID.match(text) is not None
+
+
+def kept_repository(service: str) -> str:
+    """Return our own name for a service's images: it protects them from `docker image prune`."""
+    return f"deployctl/{service}"
+
+
+def kept_image(service: str, tag: str) -> str:
+    """Return our own name for one release."""
+    return f"{kept_repository(service)}:{tag}"
+
+
+def probe_command(service: Service, *, change: bool) -> Command:
+    """Return the command that reads the facts; `change`: also what a change depends on."""
+    return _script(
+        "probe.sh",
+        "change" if change else "status",
+        service.directory,
+        service.state_directory,
+        service.tag_variable,
+        TAG_PLACEHOLDER,
+        *service.compose_files,
+    )
+
+
+def fetch_command(service: str, image: str, tag: str) -> Command:
+    """Return the command that brings an image to the host."""
+    return _script("fetch.sh", image, kept_image(service, tag), str(PULL_LIMIT))
+
+
+def follow_command(state_directory: str, run: str, *, cancel: bool, watch: bool = True) -> Command:
+    """Return the command that asks for a run again.
+
+    Args:
+        state_directory: where its host keeps deployctl's files.
+        run: its id.
+        cancel: if it has not begun, it never will.
+        watch: stay until it ends; otherwise only learn how it stands.
+    """
+    options = {
+        "--state": state_directory,
+        "--run": run,
+        "--cancel": "yes" if cancel else "no",
+        "--watch": "yes" if watch else "no",
+    }
+    return transact("follow", *(word for pair in options.items() for word in pair), "--")
+
+
+def transact(verb: str, *words: str) -> Command:
+    """Return the command for one verb of transact.sh."""
+    # The text is an argument, so that the script can start its detached part from it.
+    text = _script_text("transact.sh")
+    return Command(("sh", "-c", 'eval "$1"', "deployctl", text, verb, *words))
+
+
+def _script(name: str, *words: str) -> Command:
+    return Command(("sh", "-c", _script_text(name), "deployctl", *words))
+
+
+@cache
+def _script_text(name: str) -> str:
+    return (_HOST / name).read_text(encoding="utf-8")

@@ -1,0 +1,117 @@
+"""What a run says about itself, line by line: the events of host/transact.sh. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deployctl import history
+from deployctl.errors import HostError
+from deployctl.facts import Holder, decode, read_holder
+
+_ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled", "unknown-run"})
+_LOGS = frozenset({"container-log", "health-log", "run-log"})
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What a run's events said so far; `hear` adds one.
+
+    Attributes:
+        begun: the change was started on the host.
+        waited: another run held the lock at first.
+        end: how it came to its end: "outcome", "ended", "busy", "changed", "refused",
+            "cancelled", "unknown-run"; empty: not yet.
+        what: of a refusal or change: what was refused or changed.
+        text: the event's text, as bytes: a history line, a holder, evidence.
+        shown: logs to show after a failure, by event name.
+        restore_reason: why the restore failed; empty: it did not.
+        recorded: whether the outcome could be written into the history.
+        unchecked: the release is up, but has no health check that says more.
+        step: the last step that began.
+    """
+
+    begun: bool = False
+    waited: bool = False
+    end: str = ""
+    what: str = ""
+    text: bytes = b""
+    shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    restore_reason: str = ""
+    recorded: bool = True
+    unchecked: bool = False
+    step: str = ""
+
+    def entry(self) -> history.Entry | None:
+        """Return the history line that ended the run, if it can be read."""
+        entries = history.parse(self.text + b"\n").entries
+        return entries[-1] if entries else None
+
+    def holder(self) -> Holder:
+        """Return who holds the lock, after "busy"."""
+        return read_holder(self.text)
+
+
+def hear(transcript: Transcript, line: bytes) -> Transcript:
+    """Add one line that transact.sh printed; what is no event of it is passed over."""
+    try:
+        return _heard(transcript, _event(line))
+    except HostError:
+        return transcript  # its text cannot be read
+
+
+def waiting_for(line: bytes) -> Holder | None:
+    """Return who holds the lock, if the line asks the client whether it still waits."""
+    event = _event(line)
+    if event.get("event") != "waiting":
+        return None
+    try:
+        return read_holder(_text(event))
+    except HostError:
+        return Holder()
+
+
+def is_event(line: bytes) -> bool:
+    """Whether a line can be one of transact.sh, and not something else that the host says."""
+    return "event" in _event(line)
+
+
+def _heard(transcript: Transcript, event: Mapping[str, Any]) -> Transcript:
+    what = str(event.get("what", ""))
+    news: dict[str, Any] = {}
+    match event.get("event"):
+        case "waiting":
+            news = {"waited": True}
+        case "begun":
+            news = {"begun": True}
+        case "step":
+            news = {"begun": True, "step": what}
+        case "well":
+            news = {"unchecked": what == "unchecked"}
+        case "restore-failed":
+            news = {"restore_reason": str(event.get("reason", ""))}
+        case "not-recorded":
+            news = {"recorded": False}
+        case str(kind) if kind in _LOGS:
+            news = {"shown": {**transcript.shown, kind: _log_lines(event)}}
+        case str(kind) if kind in _ENDS and not (kind == "ended" and transcript.end):
+            news = {"end": kind, "what": what, "text": _text(event)}
+    return replace(transcript, **news)
+
+
+def _event(line: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(event: Mapping[str, Any]) -> bytes:
+    return decode(event.get("text", ""))
+
+
+def _log_lines(event: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(_text(event).decode("utf-8", "replace").splitlines())
