@@ -372,6 +372,22 @@ def rollback_target(
     return target
 
 
+def target_during_deploy(history: History, service: str) -> Entry:
+    """Return what an unnamed rollback goes back to while a deploy of the service is going on.
+
+    That deploy is what shall be undone, however it ends: the release it started from is wanted.
+
+    Raises:
+        NoTarget: there is none, or the history is damaged where it matters.
+    """
+    _require_readable(history)
+    target = history.last_success(service)
+    if target is None:
+        raise NoTarget("no-success", f"no successful deploy of {service} is recorded on this host")
+    _require_no_gap_after(history, target, service)
+    return target
+
+
 def named_target(history: History, service: str, tag: str) -> Entry:
     """Return the last success of a tag that the user named.
 

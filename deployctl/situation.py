@@ -10,7 +10,7 @@ from deployctl.facts import HostFacts
 from deployctl.gates import Dependency
 from deployctl.image import Reference
 from deployctl.inventory import Service
-from deployctl.model import Container, Release
+from deployctl.model import Action, Container, Release
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,16 @@ class Situation:
     def in_flux(self) -> bool:
         """Whether another run is changing the host: what runs now is not what it will leave."""
         return self.facts.holder is not None
+
+    @property
+    def being_deployed(self) -> bool:
+        """Whether the run that is changing the host is a deploy of this service."""
+        holder = self.facts.holder
+        return (
+            holder is not None
+            and holder.action == Action.DEPLOY
+            and holder.service == self.service.name
+        )
 
     @property
     def configured(self) -> ConfiguredService:

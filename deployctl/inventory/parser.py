@@ -153,6 +153,8 @@ def _service(name: str, table: Section, known_hosts: Collection[str]) -> Service
             "state_directory", text(checks.directory), posixpath.join(directory, ".deployctl")
         ),
     )
+    if (service.stable or 0.0) >= service.health_timeout:
+        table.note("must be shorter than health_timeout, in which it has to fit", "stable")
     table.refuse_rest()
     return service
 

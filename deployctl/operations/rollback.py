@@ -53,6 +53,8 @@ def _target(request: Request, situation: Situation) -> history.Entry:
     try:
         if request.tag is not None:
             return history.named_target(recorded, name, request.tag)
+        if situation.being_deployed:
+            return history.target_during_deploy(recorded, name)
         return history.rollback_target(
             recorded, name, situation.running, well=situation.well, digests=situation.digests
         )

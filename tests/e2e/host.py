@@ -94,9 +94,9 @@ def kill_transaction(vps: Vps, run: str) -> None:
 
 
 @contextmanager
-def lock_held(vps: Vps, *, tag: str) -> Iterator[None]:
+def lock_held(vps: Vps, *, tag: str, action: str = "deploy") -> Iterator[None]:
     """Another run holds the host, until the block ends. It changes nothing."""
-    note = {"run": "20260101t000000z-0badf00d", "by": "ops@desk", "action": "deploy"}
+    note = {"run": "20260101t000000z-0badf00d", "by": "ops@desk", "action": action}
     note |= {"service": SERVICE, "tag": tag, "since": "2026-01-01T00:00:00Z"}
     vps.write("/tmp/note", json.dumps(note), owner="root")
     pid = vps.run(

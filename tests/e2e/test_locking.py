@@ -137,7 +137,7 @@ def test_a_rollback_goes_where_it_meant_to_go_before_it_waited(ready: Client, vp
     _deploy(ready, GOOD[0].tag, GOOD[1].tag, GOOD[2].tag)
 
     with ExitStack() as lock:
-        lock.enter_context(host.lock_held(vps, tag=GOOD[3].tag))
+        lock.enter_context(host.lock_held(vps, tag=GOOD[1].tag, action="rollback"))
         with ready.start("rollback", SERVICE, "--wait", "60s") as waiting:
             host.await_waiting(vps)
             vps.up(GOOD[1].tag)
@@ -147,6 +147,21 @@ def test_a_rollback_goes_where_it_meant_to_go_before_it_waited(ready: Client, vp
     assert ended.exit_status == 0, ended.text
     settle(vps)
     assert assert_sound(vps, ready) == GOOD[1].tag
+
+
+def test_a_rollback_that_waits_for_a_deploy_undoes_that_deploy(client: Client, vps: Vps) -> None:
+    prepare(vps, client, UP)
+
+    with (
+        reached(vps, client, UP) as running,
+        client.start("rollback", SERVICE, "--wait", "60s") as waiting,
+    ):
+        first, second = running.wait(), waiting.wait()
+
+    assert (first.exit_status, second.exit_status) == (0, 0), second.text
+    settle(vps)
+    assert _tags(vps, "succeeded") == [UP.before, UP.tag, UP.before]
+    assert assert_sound(vps, client) == UP.before
 
 
 def test_a_container_that_vanishes_while_it_is_looked_at_is_no_docker_that_is_down(

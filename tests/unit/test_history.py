@@ -31,6 +31,17 @@ from tests.unit.build import (
 # ---------------------------------------------------------------- text → entries
 
 
+def test_while_a_deploy_goes_on_the_release_that_it_started_from_is_gone_back_to() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, STARTED))
+
+    assert history.target_during_deploy(found, WEB).release == release(2)
+
+
+def test_a_first_deploy_that_goes_on_cannot_be_gone_back_from() -> None:
+    with pytest.raises(NoTarget, match="no successful deploy"):
+        history.target_during_deploy(recorded(entry(1, 1, STARTED)), WEB)
+
+
 def test_lines_are_read_in_their_order() -> None:
     found = recorded(entry(1, 1, STARTED, run="a"), entry(2, 1, run="a"))
 

@@ -219,6 +219,12 @@ def test_nothing_that_was_read_can_be_changed() -> None:
         service().keep = 1  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("stable", ["60s", "2m"])
+def test_what_has_to_stay_up_longer_than_it_has_time_is_a_mistake(stable: str) -> None:
+    (mistake,) = mistakes(document(service={"stable": stable, "health_timeout": "60s"}))
+    assert "services.web.stable: must be shorter than health_timeout" in mistake
+
+
 # Wrong kinds of values
 
 
