@@ -5,6 +5,9 @@
 .PHONY: help demo test check bench lock format clean
 
 bin := .venv/bin
+# The tests wait for containers half of the time.
+workers := $(shell expr $$(nproc) + 1)
+pytest := $(bin)/pytest -q -n $(workers) --dist worksteal
 shell_files := deployctl/host/*.sh tests/scripts/fake/d* tests/scripts/fake/fault \
 	tests/scripts/fake/mv tests/scripts/fake/hurried/timeout
 bash_files := scripts/* .ci/run
@@ -20,13 +23,13 @@ test: ## Run all checks and all tests
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/pytest -q'
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest)'
 
 check: ## Run the fast checks: format, lint, types, layers, shell, tests without containers
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@$(bin)/pytest -q tests/unit tests/scripts
+	@$(pytest) tests/unit tests/scripts
 
 .PHONY: lint
 lint:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import settings
 
 from tests.vps.fixtures import second_vps, vps, world
 
 __all__ = ["second_vps", "vps", "world"]
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and so would the programs be
+# that the tests start and then interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no failure: how fast something is, the benchmark says.
 settings.register_profile("deployctl", deadline=None)

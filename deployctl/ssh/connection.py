@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 KEEPALIVE = 5  # seconds without traffic after which something is sent
 
+# A busy sshd drops new connections at random, before a word is said (MaxStartups). Seconds to
+# wait before each further attempt.
+_TRY_AGAIN_AFTER = (0.5, 1.0)
+
 # Paramiko logs tracebacks of its transport thread as errors, which Python prints on stderr for
 # want of another place. What matters reaches the user as an exception.
 _logger = logging.getLogger("paramiko")
@@ -144,10 +148,14 @@ def _log_in(
     place = target.place
     known = known_keys(target.known_hosts, target.key_name, place.port)
     policy = HostKeyPolicy(place, pin, known, is_jump=target.is_jump)
+    pauses = iter(_TRY_AGAIN_AFTER)
     while True:
         try:
             return _open(target, dial(), policy, KeyAuthentication(host, target, credentials))
         except HostError as error:
+            if error.code == failures.DROPPED and (pause := next(pauses, None)) is not None:
+                time.sleep(pause)
+                continue
             refusal = policy.refusal
             if refusal is None or error.code not in (refusal.code, "ssh-incompatible"):
                 raise

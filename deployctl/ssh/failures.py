@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from deployctl.errors import HostError
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+# Code of the error for a connection that ended before the host said who it is.
+DROPPED = "connection-dropped"
 # What sshd says instead of its version when it turns a client away.
-_TURNED_AWAY = (b"Exceeded MaxStartups", b"Not allowed at this time")
+_TOO_MANY = b"Exceeded MaxStartups"
+_TURNED_AWAY = (_TOO_MANY, b"Not allowed at this time")
 _MEANINGS = {
     b"HTTP/": "a web server",
     b"\x15\x03": "a TLS server",
@@ -113,8 +116,9 @@ def handshake_error(
             hint="the host's sshd is very old or restricts its algorithms: update it",
         )
     said = f": {printable(first_bytes)}" if first_bytes and not is_ssh else ""
+    dropped = not first_bytes or first_bytes.startswith(_TOO_MANY)
     return HostError(
-        "connection-closed",
+        DROPPED if dropped else "connection-closed",
         f"{place} closed the connection during the SSH handshake{said}",
         hint="sshd may have too many connections (MaxStartups), or block this address "
         "(fail2ban, PerSourcePenalties, a firewall): wait a minute, then look at its log "

@@ -37,6 +37,7 @@ class Behaviour:
         second_factor: whether a key alone is not enough.
         methods: ways to log in that it names.
         greeting: sent instead of SSH; None: SSH.
+        dropped: connections that are dropped without a word, before the first that is not.
     """
 
     host_keys: Sequence[paramiko.PKey]
@@ -45,6 +46,7 @@ class Behaviour:
     second_factor: bool = False
     methods: str = "publickey"
     greeting: bytes | None = None
+    dropped: int = 0
 
 
 class _Server(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is untyped
@@ -187,6 +189,9 @@ class LoopbackServer:
                 return
             self.connections += 1
             self._sockets.append(accepted)
+            if self.connections <= self.behaviour.dropped:
+                accepted.shutdown(socket.SHUT_RDWR)
+                continue
             if self.behaviour.greeting is not None:
                 with contextlib.suppress(OSError):
                     accepted.sendall(self.behaviour.greeting)

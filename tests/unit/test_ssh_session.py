@@ -558,8 +558,8 @@ def test_a_host_that_accepts_and_says_nothing(server: LoopbackServer) -> None:
         (b"220 mail.example ESMTP\r\n", "not-ssh", "mail"),
         (b"\x1b]0;evil\x07 hello\r\n", "not-ssh", "hello"),
         (b"\xff" * 5000, "not-ssh", "not an SSH server"),
-        (b"", "connection-closed", "closed the connection"),
-        (b"Exceeded MaxStartups\r\n", "connection-closed", "MaxStartups"),
+        (b"", "connection-dropped", "closed the connection"),
+        (b"Exceeded MaxStartups\r\n", "connection-dropped", "MaxStartups"),
         (b"Not allowed at this time\r\n", "connection-closed", "Not allowed"),
         (b"SSH-2.0-broken\r\n", "connection-closed", "closed the connection"),
         (b"SSH-2.0-broken\r\n" + bytes(range(256)) * 300, "connection-closed", "closed"),
@@ -576,6 +576,22 @@ def test_what_answers_instead_of_ssh_is_named(
     assert said in error.message
     assert error.message.isprintable()
     assert len(error.message) < 500
+
+
+def test_a_host_that_drops_connections_at_random_is_asked_again(server: LoopbackServer) -> None:
+    server.behaviour.dropped = 2
+
+    with connect(_host(server)) as session:
+        assert session.run(_shell("echo hi"), timeout=10).stdout == b"hi\n"
+
+    assert server.connections == 3
+
+
+def test_a_host_that_drops_every_connection_is_not_asked_for_ever(server: LoopbackServer) -> None:
+    server.behaviour.dropped = 100
+
+    assert _failure(_host(server)).code == "connection-dropped"
+    assert server.connections == 3
 
 
 # --- on the way ----------------------------------------------------------------------------
@@ -610,7 +626,7 @@ def test_a_proxy_command_that_fails_is_named(server: LoopbackServer, home: Path)
     config.write_text("Host *\n  ProxyCommand /nowhere/relay %h %p\n")
     with pytest.raises(HostError) as caught:
         connect(_host(server), ssh_config=config)
-    assert caught.value.code == "connection-closed"
+    assert caught.value.code == "connection-dropped"
 
 
 def test_an_unknown_jump_host_is_refused(server: LoopbackServer) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import socket
 import subprocess
 import tarfile
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from random import randrange
 from typing import TYPE_CHECKING, Any, Final
@@ -85,8 +88,23 @@ def ensure_image(announce: Callable[[str], None]) -> str:
     """Build the image of the VPS unless there is one of the same content; return its name."""
     context = _build_context()
     image = f"deployctl-vps:{hashlib.sha256(context).hexdigest()[:16]}"
-    if docker("image", "inspect", image).returncode == 0:
-        return image
+    with _one_at_a_time():
+        if docker("image", "inspect", image).returncode != 0:
+            _build_image(image, context, announce)
+    return image
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Tests run in several processes: one builds, the others wait."""
+    with (Path(tempfile.gettempdir()) / f"deployctl-vps-build-{os.getuid()}.lock").open(
+        "w"
+    ) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build_image(image: str, context: bytes, announce: Callable[[str], None]) -> None:
     if docker("image", "inspect", "debian:trixie-slim").returncode != 0:
         raise WorldError("No image debian:trixie-slim: run scripts/ensure-base-image first.")
     announce("building the image of the test VPS (once; half a minute)")
@@ -96,7 +114,6 @@ def ensure_image(announce: Callable[[str], None]) -> str:
         if name in os.environ:
             arguments += ["--build-arg", name]
     docker_text(*arguments, "-", stdin=context, timeout=1200)
-    return image
 
 
 def _build_context() -> bytes:

@@ -207,7 +207,7 @@ class Vps:
 
     def db_counter(self) -> int:
         """Return how often the database has started since it was made: 1 if left alone."""
-        return int(self.run("docker exec compose-db-1 cat /data/starts").stdout)
+        return int(self.read("/var/lib/docker/volumes/compose_db-data/_data/starts"))
 
     def up(
         self,
