@@ -13,7 +13,7 @@ shell_files := deployctl/host/*.sh tests/scripts/fake/d* tests/scripts/fake/faul
 bash_files := scripts/* .ci/run
 
 help: ## Show what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: ## Run the main job against a throw-away VPS, and show it
 	@scripts/ensure-venv
@@ -25,11 +25,20 @@ test: ## Run all checks and all tests
 	@$(MAKE) --no-print-directory lint
 	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest)'
 
+.PHONY: test-faults test-faults-all
+test-faults: ## Strike each step of a run with some fault (10 minutes)
+	@scripts/ensure-venv
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) tests/faults --faults each-step'
+
+test-faults-all: ## Strike each step of a run with every fault (hours)
+	@scripts/ensure-venv
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) tests/faults --faults all'
+
 check: ## Run the fast checks: format, lint, types, layers, shell, tests without containers
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@$(pytest) tests/unit tests/scripts
+	@$(pytest) tests/unit tests/scripts tests/lint
 
 .PHONY: lint
 lint:

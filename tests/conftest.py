@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 from hypothesis import settings
 
 from tests.vps.fixtures import second_vps, vps, world
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = ["second_vps", "vps", "world"]
 
@@ -18,3 +22,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # A slow machine is no failure: how fast something is, the benchmark says.
 settings.register_profile("deployctl", deadline=None)
 settings.load_profile("deployctl")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make test-faults` and `make test-faults-all` ask for."""
+    parser.addoption(
+        "--faults",
+        choices=("each-fault", "each-step", "all"),
+        default="each-fault",
+        help="each fault at some step; also each step with some fault; every fault at every step",
+    )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
+from tests.e2e.impatient import ImpatientClient
 from tests.e2e.interruption import (
     BEGUN,
     HEALTH,
@@ -28,25 +28,6 @@ from tests.vps.world import Vps
 
 NEXT = GOOD[4].tag
 NEVER_BEGUN = "20250101t000000z-0badf00d"
-
-# As patient as it has to be on a real network, a client would take minutes to give up.
-_IMPATIENT = """\
-from deployctl import runner
-from deployctl.__main__ import main
-from deployctl.ssh import execution
-
-runner.RECONNECT_LIMIT = 3.0
-execution.QUIET = 1.0
-execution.NO_ANSWER = 2.0
-main()
-"""
-
-
-class ImpatientClient(Client):
-    """Sooner takes a silent connection for dead, and sooner gives up."""
-
-    def _argv(self, arguments: Sequence[str]) -> list[str]:
-        return [sys.executable, "-c", _IMPATIENT, *arguments]
 
 
 @pytest.fixture

@@ -80,6 +80,7 @@ class DelayingProxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
+        self._left: int | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -105,6 +106,10 @@ class DelayingProxy:
         application notice. Vps.blackhole drops packets.
         """
         self._loop.call_soon_threadsafe(self._flowing.clear)
+
+    def cut_after(self, size: int) -> None:
+        """Close every connection once so many more bytes have arrived at a client."""
+        self._loop.call_soon_threadsafe(setattr, self, "_left", size)
 
     def heal(self) -> None:
         """Undo a blackhole; what was held back arrives."""
@@ -165,7 +170,7 @@ class DelayingProxy:
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         return [
             asyncio.create_task(self._receive(link, source, under_way, up=sink is link.server)),
-            asyncio.create_task(self._deliver(under_way, sink)),
+            asyncio.create_task(self._deliver(link, under_way, sink)),
         ]
 
     async def _receive(
@@ -183,7 +188,10 @@ class DelayingProxy:
             under_way.put_nowait((self._loop.time() + self.delay_ms / 1000, data))
 
     async def _deliver(
-        self, under_way: asyncio.Queue[tuple[float, bytes]], sink: asyncio.StreamWriter
+        self,
+        link: _Link,
+        under_way: asyncio.Queue[tuple[float, bytes]],
+        sink: asyncio.StreamWriter,
     ) -> None:
         while True:
             due, data = await under_way.get()
@@ -192,8 +200,13 @@ class DelayingProxy:
             if not data:
                 sink.write_eof()
                 return
+            if sink is link.client and self._left is not None:
+                data, self._left = data[: self._left], self._left - len(data)
             sink.write(data)
             await sink.drain()
+            if self._left is not None and self._left <= 0:
+                self._left = None
+                raise ConnectionAbortedError
 
     def _count(self, link: _Link, size: int, *, up: bool) -> None:
         if size == 0:

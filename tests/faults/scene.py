@@ -1,0 +1,86 @@
+"""A VPS on which a job is under way: the client behind a proxy, the job stopped at a point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.e2e import host
+from tests.e2e.client import SERVICE, Client, Ended, Running
+from tests.e2e.impatient import ImpatientClient
+from tests.e2e.invariants import settle
+from tests.faults.gate import Gate
+from tests.faults.points import KEEP, Job, Point
+from tests.vps.proxy import DelayingProxy
+from tests.vps.world import Vps
+
+TIMEOUT = 90.0  # seconds; no fault keeps a client for longer
+
+
+@dataclass
+class Scene:
+    """Where a fault strikes.
+
+    Attributes:
+        vps: the machine.
+        gate: in the way of the machine's commands.
+        proxy: between the client and the machine.
+        client: that a fault may meet.
+        bystander: a client without faults between, used to look and to go on.
+        point: where the job stops.
+        running: the job's client.
+        database: id of its container.
+    """
+
+    vps: Vps
+    gate: Gate
+    proxy: DelayingProxy
+    client: Client
+    bystander: Client
+    point: Point
+    running: Running
+    database: str
+
+    @property
+    def job(self) -> Job:
+        """What is under way."""
+        return self.point.job
+
+    def ended(self) -> Ended:
+        """Wait for the job's client to end."""
+        return self.running.wait(timeout=TIMEOUT)
+
+
+@contextmanager
+def staged(
+    vps: Vps, point: Point, directory: Path, *, prepare: Callable[[Vps], None] | None = None
+) -> Iterator[Scene]:
+    """Start a job and let it come as far as the point; `prepare`: before the job starts."""
+    bystander = _machine(Client, directory / "bystander")
+    settings = f'keep = {KEEP}\nhealth_timeout = "8s"\n'
+    bystander.write_inventory({"vps": vps}, service=settings)
+    for tag in point.job.past:
+        ended = bystander.run("deploy", SERVICE, tag)
+        assert ended.exit_status == 0, ended.text
+    settle(vps)
+    (database,) = host.containers(vps, "db")
+    if prepare is not None:
+        prepare(vps)
+    gate = Gate(vps)
+    gate.install()
+    gate.close(point.phase, point.pattern, nth=point.nth)
+    client = _machine(ImpatientClient, directory / "client")
+    with DelayingProxy(vps.host, vps.port) as proxy:
+        address = {"vps": (proxy.host, proxy.port)}
+        client.write_inventory({"vps": vps}, addresses=address, service=settings)
+        with client.start(*point.job.command) as running:
+            scene = Scene(vps, gate, proxy, client, bystander, point, running, database["Id"])
+            gate.await_reached()
+            yield scene
+
+
+def _machine(kind: type[Client], directory: Path) -> Client:
+    directory.mkdir()
+    return kind(directory)

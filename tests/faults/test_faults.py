@@ -1,0 +1,44 @@
+"""A deploy, a put-back and a rollback, with every fault at every step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.faults import FAULTS, Fault
+from tests.faults.points import POINTS, Point
+from tests.faults.scene import staged
+from tests.faults.selection import select
+from tests.faults.verdict import assert_database_ran_on, assert_definite
+from tests.vps.world import Vps
+
+SEED = 0
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "fault" in metafunc.fixturenames:
+        cases = select(metafunc.config.getoption("--faults"), seed=SEED)
+        metafunc.parametrize(("point", "fault"), cases, ids=str)
+
+
+def test_a_run_ends_in_a_definite_recorded_outcome(
+    vps: Vps, tmp_path: Path, point: Point, fault: Fault
+) -> None:
+    with staged(vps, point, tmp_path, prepare=fault.prepare) as scene:
+        fault.strike(scene)
+        scene.gate.open()
+        fault.meanwhile(scene)
+        ended = scene.ended()
+        fault.mend(scene)
+        assert_database_ran_on(scene, fault)
+        assert_definite(scene, fault, ended)
+
+
+def test_the_samples_have_what_they_are_called_for() -> None:
+    few, more = (select(wanted, seed=SEED) for wanted in ("each-fault", "each-step"))
+
+    assert sorted(str(fault) for _, fault in few) == sorted(map(str, FAULTS))
+    assert {fault for _, fault in more} == set(FAULTS)
+    assert {point for point, _ in more} == set(POINTS)
+    assert set(few) <= set(more) < set(select("all", seed=SEED))

@@ -1,0 +1,37 @@
+"""No step is forgotten: what the host scripts change is stopped at some point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.client import SERVICE, Client
+from tests.e2e.invariants import settle
+from tests.faults.gate import Gate
+from tests.faults.points import ASKING, JOBS, KEEP, POINTS, Job, Point
+from tests.vps.world import Vps
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
+def test_each_call_that_changes_something_is_a_point(vps: Vps, tmp_path: Path, job: Job) -> None:
+    client = Client(tmp_path)
+    client.write_inventory({"vps": vps}, service=f"keep = {KEEP}\n")
+    for tag in job.past:
+        assert client.run("deploy", SERVICE, tag).exit_status == 0
+    settle(vps)
+    gate = Gate(vps)
+    gate.install()
+
+    client.run(*job.command)
+    settle(vps)
+
+    calls = gate.calls()
+    asking = [Point("", job, "before", pattern) for pattern in ASKING]
+    changing = [call for call in calls if not any(point.stands_at(call) for point in asking)]
+    assert changing
+    for call in changing:
+        assert any(point.stands_at(call) for point in POINTS), f"no point: {call}"
+    for point in POINTS:
+        if point.job is job:
+            assert sum(map(point.stands_at, calls)) >= point.nth, f"never met: {point}"
