@@ -1,0 +1,52 @@
+"""The command that looks at workflows, and at no host."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deployctl import errors
+from deployctl.cli.context import end_with
+from deployctl.cli.options import JsonOption, NoGithubOption
+from deployctl.errors import UsageError
+from deployctl.render.output import Output
+
+
+def lint(
+    directory: Annotated[
+        str, typer.Argument(metavar="[DIR]", help="Repository, or directory of workflows.")
+    ] = ".",
+    branch: Annotated[
+        str, typer.Option(metavar="NAME", help="The only branch that deploys may come from.")
+    ] = "main",
+    json: JsonOption = False,
+    sarif: Annotated[
+        bool, typer.Option("--sarif", help="Print one SARIF document on standard output.")
+    ] = False,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotate as in a GitHub workflow, also elsewhere.")
+    ] = False,
+    no_github: NoGithubOption = False,
+) -> None:
+    """Check that the workflows of a repository keep the chain from push to container."""
+    if json and sarif:
+        raise UsageError("usage", "--json and --sarif exclude each other", hint="take one of them")
+    name = branch.removeprefix("refs/heads/")
+    if not name:
+        raise UsageError("usage", "--branch is empty", hint="the branch's name, like main")
+    from deployctl.lint import lint
+
+    report = lint(Path(directory), name)
+    status = errors.EXIT_REFUSED if report.findings else errors.EXIT_OK
+    in_workflow = os.environ.get("GITHUB_ACTIONS") == "true" and not no_github
+    # Its annotations are its own: each stands beside the line that it is about.
+    Output(os.environ, json=json, github=False).lint(report, status, sarif=sarif)
+    if github or in_workflow:
+        from deployctl.render.lint import annotate
+
+        annotate(report, sys.stderr)
+    end_with(status)

@@ -1,0 +1,11 @@
+"""Does the chain from push to container hold? A check of a repository's workflows.
+
+A workflow that breaks the chain is valid for GitHub: an output that does not exist is an empty
+text, a scan that may fail is a green one. Here the workflows are read as a whole, and each deploy
+is followed back to where its tag was made.
+"""
+
+from deployctl.lint.findings import RULES, Finding, Place, Report, Rule
+from deployctl.lint.loader import lint
+
+__all__ = ["RULES", "Finding", "Place", "Report", "Rule", "lint"]

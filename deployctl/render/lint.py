@@ -1,0 +1,131 @@
+"""Findings in workflows: for people, as annotations of a run, and as SARIF.
+
+Texts of the workflows stand in the messages: they are somebody else's, and shown harmlessly.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TextIO
+from urllib.parse import quote
+
+from deployctl import __version__
+from deployctl.lint.findings import RULES, Finding, Report, Rule
+from deployctl.render.terminal import BOLD, DIM, GREEN, YELLOW, Page
+from deployctl.render.text import plural, safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SARIF_SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+
+def findings(report: Report, *, out: TextIO, color: bool) -> None:
+    """Write the findings for people, each with its reason and what to do, and a last line."""
+    page = Page(out, color=color)
+    for finding in report.findings:
+        page.line((page.show(str(finding.place)), BOLD), ": ", (finding.rule, YELLOW))
+        page.line(f"  {page.show(finding.reason)}")
+        page.line(("  why: ", DIM), RULES[finding.rule].why)
+        page.line(("  fix: ", DIM), page.show(finding.fix))
+    page.line(*_summary(report))
+
+
+def _summary(report: Report) -> list[str | tuple[str, str]]:
+    files = plural(len(report.files), "workflow")
+    if report.findings:
+        return [(plural(len(report.findings), "finding"), BOLD), f" in {files}"]
+    if not report.deploys:
+        return [f"{files}, none of which deploys with deployctl: there is no chain to check"]
+    return [("the chain holds", GREEN), f": {files}, {plural(report.deploys, 'deploy')}"]
+
+
+# ---------------------------------------------------------------- annotations
+
+
+def annotate(report: Report, stream: TextIO) -> None:
+    """Write a warning of a workflow run for each finding, shown beside the line it is about."""
+    for finding in report.findings:
+        place = finding.place
+        properties = {
+            "file": place.file,
+            "line": str(place.line),
+            "col": str(place.column),
+            "title": f"deployctl: {finding.rule}",
+        }
+        message = f"{finding.reason}. {RULES[finding.rule].why} Fix: {finding.fix}"
+        stream.write(_command("warning", properties, message) + "\n")
+    stream.flush()
+
+
+def _command(name: str, properties: Mapping[str, str], message: str) -> str:
+    """Return a workflow command; nothing in its texts can end it or begin another.
+
+    The escapes are those of
+    https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts.
+    """
+    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {listed}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+# ---------------------------------------------------------------- SARIF
+
+
+def sarif(report: Report) -> str:
+    """Return the findings as a SARIF 2.1.0 log, which GitHub's code scanning reads."""
+    rules = list(RULES.values())
+    log = {
+        "$schema": _SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "deployctl",
+                        "version": __version__,
+                        "rules": [_sarif_rule(rule) for rule in rules],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "results": [_sarif_result(each, rules) for each in report.findings],
+            }
+        ],
+    }
+    return json.dumps(log, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
+
+
+def _sarif_rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": f"{rule.title}."},
+        "fullDescription": {"text": rule.why},
+        "defaultConfiguration": {"level": "warning"},
+    }
+
+
+def _sarif_result(finding: Finding, rules: list[Rule]) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "ruleId": finding.rule,
+        "ruleIndex": [rule.id for rule in rules].index(finding.rule),
+        "level": "warning",
+        "message": {"text": safe(f"{finding.reason}. Fix: {finding.fix}")},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": quote(place.file)},
+                    "region": {"startLine": place.line, "startColumn": place.column},
+                }
+            }
+        ],
+    }
