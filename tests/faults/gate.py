@@ -8,7 +8,7 @@ from typing import Final
 from tests.e2e import host
 from tests.vps.world import Vps
 
-COMMANDS: Final = ("docker", "dd", "mkdir", "mv", "rm", "sed", "setsid", "touch")
+COMMANDS: Final = ("cp", "docker", "dd", "mkdir", "mv", "rm", "sed", "setsid", "touch")
 """All with which the host scripts change something."""
 
 _SCRIPT: Final = Path(__file__).with_name("gate.sh").read_text()
@@ -24,8 +24,8 @@ class Gate:
         """Let every call be written down from now on."""
         links = " ".join(f"/usr/local/bin/{name}" for name in COMMANDS)
         self._vps.run(
-            "rm -rf /tmp/gate; mkdir -m 777 /tmp/gate; cd /tmp/gate; touch calls turn; chmod 666 *\n"
-            "cd /usr/local/bin\n"
+            "rm -rf /tmp/gate; mkdir -m 777 /tmp/gate; cd /tmp/gate\n"
+            "touch calls turn; chmod 666 calls turn; cd /usr/local/bin\n"
             f"cat >gate; chmod 755 gate; for link in {links}; do ln -sf gate $link; done",
             stdin=_SCRIPT,
         )

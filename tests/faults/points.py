@@ -23,6 +23,7 @@ class Job:
         command: of deployctl.
         target: tag that shall run.
         good: whether it can.
+        keeps_tag: in the project's .env.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Job:
     command: tuple[str, ...]
     target: str
     good: bool = True
+    keeps_tag: bool = False
 
     @property
     def before(self) -> str:
@@ -45,7 +47,8 @@ RESTORE: Final = Job(
     "restore", (_OLD,), ("deploy", SERVICE, EXITS_AT_ONCE.tag), EXITS_AT_ONCE.tag, good=False
 )
 ROLLBACK: Final = Job("rollback", (_OLD, _NEW), ("rollback", SERVICE), _OLD)
-JOBS: Final = (DEPLOY, PRUNING, RESTORE, ROLLBACK)
+KEEPING: Final = Job("persist", (_OLD,), ("deploy", SERVICE, _NEW), _NEW, keeps_tag=True)
+JOBS: Final = (DEPLOY, PRUNING, RESTORE, ROLLBACK, KEEPING)
 KEEP: Final = 1
 """Releases kept for a rollback."""
 NEXT: Final = GOOD[5].tag
@@ -157,12 +160,23 @@ def _ending(job: Job) -> list[Point]:
     ]
 
 
+def _keeping(job: Job) -> list[Point]:
+    return [
+        Point("clean", job, "before", "rm -f */.env.deployctl-*", changed=True),
+        Point("copy", job, "before", "cp -p */.env *", changed=True),
+        Point("write", job, "before", "dd of=*/.env.deployctl-* *", changed=True),
+        Point("replace", job, "before", "mv */.env.deployctl-* *", changed=True),
+        Point("replace", job, "after", "mv */.env.deployctl-* *", changed=True),
+    ]
+
+
 POINTS: Final = (
     *_asking(DEPLOY),
     *_beginning(DEPLOY),
     *_succeeding(DEPLOY),
     Point("prune", PRUNING, "before", "docker image rm *", changed=True, settled=True),
     *_putting_back(RESTORE),
+    *_keeping(KEEPING),
     *_asking(ROLLBACK),
     *_beginning(ROLLBACK),
     *_succeeding(ROLLBACK),
@@ -175,6 +189,7 @@ ASKING: Final = (
     "docker inspect *",
     "docker ps *",
     "dd if=/dev/null of=/dev/null *",
-    "sed -n *",
+    "sed -n*",
+    "sed -E *",
 )
 """Calls that change nothing."""

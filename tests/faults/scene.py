@@ -11,8 +11,10 @@ from tests.e2e import host
 from tests.e2e.client import SERVICE, Client, Ended, Running
 from tests.e2e.impatient import ImpatientClient
 from tests.e2e.invariants import settle
+from tests.e2e.steps import BACKEND_FILE, edit
 from tests.faults.gate import Gate
 from tests.faults.points import KEEP, Job, Point
+from tests.vps.catalogue import GOOD
 from tests.vps.proxy import DelayingProxy
 from tests.vps.world import Vps
 
@@ -60,6 +62,9 @@ def staged(
     """Start a job and let it come as far as the point; `prepare`: before the job starts."""
     bystander = _machine(Client, directory / "bystander")
     settings = f'keep = {KEEP}\nhealth_timeout = "8s"\n'
+    if point.job.keeps_tag:
+        settings += "persist = true\n"
+        keep_tag_for_one_service(vps)
     bystander.write_inventory({"vps": vps}, service=settings)
     for tag in point.job.past:
         ended = bystander.run("deploy", SERVICE, tag)
@@ -79,6 +84,11 @@ def staged(
             scene = Scene(vps, gate, proxy, client, bystander, point, running, database["Id"])
             gate.await_reached()
             yield scene
+
+
+def keep_tag_for_one_service(vps: Vps) -> None:
+    """Give the other service of the project a tag of its own."""
+    edit(vps, BACKEND_FILE, "enforcer-worker:${IMAGE_TAG}", f"enforcer-worker:{GOOD[0].tag}")
 
 
 def _machine(kind: type[Client], directory: Path) -> Client:

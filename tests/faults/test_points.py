@@ -10,13 +10,18 @@ from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
 from tests.faults.gate import Gate
 from tests.faults.points import ASKING, JOBS, KEEP, POINTS, Job, Point
+from tests.faults.scene import keep_tag_for_one_service
 from tests.vps.world import Vps
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_each_call_that_changes_something_is_a_point(vps: Vps, tmp_path: Path, job: Job) -> None:
     client = Client(tmp_path)
-    client.write_inventory({"vps": vps}, service=f"keep = {KEEP}\n")
+    settings = f"keep = {KEEP}\n"
+    if job.keeps_tag:
+        settings += "persist = true\n"
+        keep_tag_for_one_service(vps)
+    client.write_inventory({"vps": vps}, service=settings)
     for tag in job.past:
         assert client.run("deploy", SERVICE, tag).exit_status == 0
     settle(vps)

@@ -24,10 +24,12 @@ from tests.e2e.invariants import assert_sound, settle
 from tests.faults.faults import OTHER, Fault
 from tests.faults.points import NEXT
 from tests.faults.scene import Scene
+from tests.vps.world import INFRA
 
 _NEEDS_A_PERSON = ("a person is needed", "nothing was put back", "the history does not know it")
 _LEFTOVERS = f"""
 find {host.STATE} -name '*.new' -o -name '*.tmp'
+find {INFRA} -name '*.deployctl-*'
 find /tmp /dev/shm -user deploy ! -path '/tmp/gate*' -newer /tmp/gate/before 2>/dev/null
 find /tmp /dev/shm -user deploy ! -path '/tmp/gate*' -newer /tmp/gate/after 2>/dev/null
 docker ps -a --format '{{{{.Names}}}}' | grep '_'
@@ -154,6 +156,8 @@ def _assert_next_command_works(scene: Scene) -> None:
     assert assert_sound(vps, scene.bystander, db_starts=vps.db_counter()) == NEXT
     (database,) = host.containers(vps, "db")
     assert database["Id"] == scene.database
+    if scene.job.keeps_tag:
+        assert vps.read(f"{INFRA}/compose/.env") == f"IMAGE_TAG={NEXT}\n"
     leftovers = vps.run(_LEFTOVERS, check=False).stdout
     assert leftovers == "", leftovers
 

@@ -1,0 +1,105 @@
+"""The commands that stop the deploys of a service for a while, and let them go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployctl import errors
+from deployctl.cli.context import chosen_hosts, end_with, link_to, observer, origin, read_inventory
+from deployctl.cli.options import (
+    DEFAULT_INVENTORY,
+    HostOption,
+    InventoryOption,
+    JsonOption,
+    NoGithubOption,
+    ServiceArgument,
+    VerboseOption,
+)
+from deployctl.errors import DeployctlError
+from deployctl.render.output import Output
+
+if TYPE_CHECKING:
+    from deployctl.holds import HoldResult
+    from deployctl.inventory import Host, Service
+    from deployctl.link import Link
+
+
+def hold(
+    service: ServiceArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; those who are stopped see it.")],
+    host: HostOption = None,
+    inventory: InventoryOption = DEFAULT_INVENTORY,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
+) -> None:
+    """Stop all deploys of a service until `unhold`; a rollback stays allowed."""
+    from deployctl import holds
+
+    text = holds.checked_reason(reason)
+    watching = observer(verbose=verbose)
+
+    def hold_on(link: Link, wanted: Service) -> HoldResult:
+        from deployctl.operations.holds import hold
+
+        return hold(link, wanted, text, origin(os.environ), watching)
+
+    output = Output(os.environ, json=json, github=not no_github)
+    _on_each("hold", inventory, service, host, hold_on, output)
+
+
+def unhold(
+    service: ServiceArgument,
+    host: HostOption = None,
+    inventory: InventoryOption = DEFAULT_INVENTORY,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
+) -> None:
+    """Let the deploys of a service go on, whoever stopped them."""
+    watching = observer(verbose=verbose)
+
+    def unhold_on(link: Link, wanted: Service) -> HoldResult:
+        from deployctl.operations.holds import unhold
+
+        return unhold(link, wanted, watching)
+
+    output = Output(os.environ, json=json, github=not no_github)
+    _on_each("unhold", inventory, service, host, unhold_on, output)
+
+
+def _on_each(
+    command: str,
+    inventory: str,
+    service: str,
+    only: list[str] | None,
+    act: Callable[[Link, Service], HoldResult],
+    output: Output,
+) -> None:
+    """One host after the other. A host that fails does not keep the others from being held."""
+    from deployctl import gates
+
+    read = read_inventory(inventory)
+    wanted = read.service(service)
+    gates.model_is_compose(wanted)
+    names = chosen_hosts(wanted.hosts, only, f"service {service}")
+    results = [_on_host(host, wanted, act) for host in read.resolve_hosts(names)]
+    exit_status = errors.worst([r.error.exit_status for r in results if r.error])
+    output.holds(results, command, exit_status)
+    end_with(exit_status)
+
+
+def _on_host(
+    host: Host, service: Service, act: Callable[[Link, Service], HoldResult]
+) -> HoldResult:
+    from deployctl.holds import HoldOutcome, HoldResult
+
+    try:
+        with link_to(host) as link:
+            return act(link, service)
+    except DeployctlError as error:
+        return HoldResult(host.name, service.name, HoldOutcome.FAILED, error=error)

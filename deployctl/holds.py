@@ -1,0 +1,224 @@
+"""Holds on deploys: the reason that is asked for, and what host/hold.sh answers. Pure."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from deployctl.errors import BusyError, DeployctlError, HostError, UsageError
+from deployctl.facts import Hold, Holder, decode, read_hold, read_holder
+from deployctl.image import shown
+from deployctl.model import Origin
+
+LONGEST_REASON = 200
+"""Characters; a reason stands in one line of a table."""
+
+NONE_SEEN = "null"
+"""Stands for "there is no hold" where the script is told what it may replace."""
+
+# No set: what the host says may not be hashable.
+_OUTCOMES = ("set", "held", "lifted", "none", "failed")
+
+
+class HoldOutcome(StrEnum):
+    """What became of a hold that was to be set or lifted."""
+
+    SET = "set"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+    LIFTED = "lifted"
+    NONE = "none"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class HoldResult:
+    """How setting or lifting a hold went on one host.
+
+    Attributes:
+        host: the host's name in the inventory.
+        service: whose deploys it is about.
+        outcome: what was done.
+        hold: the hold that is set now; None: none, or not known.
+        before: the hold that was found; None: none.
+        busy: the run that was under way when the hold was set, in words; empty: none.
+        error: why it failed; None: it did not.
+    """
+
+    host: str
+    service: str
+    outcome: HoldOutcome
+    hold: Hold | None = None
+    before: Hold | None = None
+    busy: str = ""
+    error: DeployctlError | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What hold.sh said.
+
+    Attributes:
+        outcome: "set", "held" (there is another than the one to replace), "lifted", "none" or
+            "failed" (it cannot be written there).
+        before: the hold that it found; None: none.
+        now: the hold that there is now; None: none.
+        seen: `now` as the script showed it, to be replaced by another call.
+        holder: who held the run's lock when the hold was there; None: nobody.
+    """
+
+    outcome: str
+    before: Hold | None
+    now: Hold | None
+    seen: str
+    holder: Holder | None
+
+
+def checked_reason(text: str) -> str:
+    """Return a reason that can be shown in one line.
+
+    Raises:
+        UsageError: it is empty, too long, or has characters in it that are not to be shown.
+    """
+    reason = text.strip()
+    problem = _reason_problem(reason)
+    if problem:
+        raise UsageError(
+            "reason-invalid",
+            f"--reason {problem}",
+            hint='say why in a few words, like --reason "migration of the database, ask kim"',
+        )
+    return reason
+
+
+def _reason_problem(reason: str) -> str:
+    if not reason:
+        return "is empty: those who are stopped by the hold will want to know why"
+    if len(reason) > LONGEST_REASON:
+        return f"has {len(reason)} characters, more than {LONGEST_REASON}"
+    # C: control characters, bidi overrides, lone surrogates; Zl, Zp: line ends.
+    hidden = [c for c in reason if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029"]
+    return f"has a control character in it: {shown(hidden[0])}" if hidden else ""
+
+
+def fields(origin: Origin, reason: str) -> str:
+    """Return who holds and why as JSON without its braces; the host adds when, by its clock."""
+    return json.dumps({"by": origin.by, "reason": reason}, separators=(",", ":"))[1:-1]
+
+
+def read_answer(output: bytes) -> Answer:
+    """Turn what hold.sh printed into values.
+
+    Raises:
+        HostError: the output is not what the script prints.
+    """
+    lines = [_object(line) for line in output.splitlines()]
+    if not lines or lines[0].get("outcome") not in _OUTCOMES:
+        raise _garbled()
+    first = lines[0]
+    holders = [read_holder(decode(line.get("holder"))) for line in lines[1:]]
+    return Answer(
+        outcome=str(first["outcome"]),
+        before=_hold(first.get("before")),
+        now=_hold(first.get("now")),
+        seen=json.dumps(first.get("now")),
+        holder=holders[0] if holders else None,
+    )
+
+
+def _object(line: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        raise _garbled() from None
+    if not isinstance(value, dict):
+        raise _garbled()
+    return value
+
+
+def _hold(value: object) -> Hold | None:
+    return None if value is None else read_hold(decode(value))
+
+
+def _garbled() -> HostError:
+    return HostError(
+        "host-garbled",
+        "the host's answer cannot be understood",
+        hint="a login script (.bashrc, /etc/profile.d) that prints text can cause this",
+    )
+
+
+# ---------------------------------------------------------------- answer → result
+
+
+def may_replace(found: Hold, origin: Origin) -> bool:
+    """Whether a hold is the asker's own: somebody else's stays until it is lifted."""
+    return found.by == origin.by
+
+
+def set_result(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
+    """Return how setting a hold went.
+
+    Raises:
+        BusyError: somebody else's hold is set.
+        HostError: it cannot be written there.
+    """
+    if answer.outcome == "failed":
+        raise _unwritable(host, "set", f"deploys of {service} on {host} are not held")
+    if answer.outcome == "held":
+        return _found(answer, host, service, reason)
+    return HoldResult(
+        host,
+        service,
+        HoldOutcome.REPLACED if answer.before else HoldOutcome.SET,
+        hold=answer.now,
+        before=answer.before,
+        busy=answer.holder.text if answer.holder else "",
+    )
+
+
+def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
+    held = answer.now
+    if held and held.reason == reason:
+        return HoldResult(host, service, HoldOutcome.UNCHANGED, hold=held, before=held)
+    raise BusyError(
+        "already-held",
+        f"deploys of {service} on {host} are {held.text if held else 'held'} already",
+        state=f"they stay held; {'that hold' if held else 'the hold'} was not replaced",
+        hint=f"talk to them: who lifts that hold (deployctl unhold {service}) must know of you",
+    )
+
+
+def lifted_result(answer: Answer, host: str, service: str) -> HoldResult:
+    """Return how lifting a hold went.
+
+    Raises:
+        HostError: it cannot be removed there.
+    """
+    if answer.outcome == "failed":
+        raise _unwritable(host, "lifted", f"deploys of {service} on {host} are still held")
+    outcome = HoldOutcome.LIFTED if answer.outcome == "lifted" else HoldOutcome.NONE
+    return HoldResult(host, service, outcome, before=answer.before)
+
+
+def _unwritable(host: str, what: str, state: str) -> HostError:
+    return HostError(
+        "hold-unwritable",
+        f"the hold cannot be {what} on {host}: its file cannot be written or removed",
+        state=state,
+        hint="is the disk full, or does the state directory belong to another user?",
+    )
+
+
+def not_known(error: HostError, host: str, service: str) -> HostError:
+    """Return the error for a connection that broke while a hold was being set or lifted."""
+    return HostError(
+        error.code,
+        error.message,
+        state=f"whether deploys of {service} on {host} are held is not known",
+        hint=f"deployctl status {service}; then run the command again",
+    )

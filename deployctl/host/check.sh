@@ -1,0 +1,59 @@
+#!/bin/sh
+# Says what only `deployctl check` wants to know about a host. Changes nothing.
+#
+# usage: check.sh STATE_DIRECTORY KEPT_REPOSITORY
+#
+#   KEPT_REPOSITORY  our own name for the service's images, whose sizes are asked for
+#
+# The lines printed are facts, as in probe.sh.
+set -u
+LC_ALL=C
+export LC_ALL
+
+docker_limit=30 # seconds for one docker call
+
+main() {
+    state=$1 kept_repository=$2
+    emit docker limited docker version --format '{{.Server.Version}}'
+    emit compose limited docker compose version --short
+    emit image-sizes image_sizes
+    emit image-disk image_disk
+    emit state-disk state_disk
+}
+
+# Prints fact NAME with what COMMAND says on its standard output, and its exit status.
+emit() {
+    name=$1
+    shift
+    printf '{"fact":"%s","output":"' "$name"
+    { status=$({ {
+        "$@"
+        echo $? >&3
+    } | base64 | tr -d '\n' >&4; } 3>&1); } 4>&1
+    printf '","status":%s}\n' "$status"
+}
+
+limited() {
+    timeout -k 5 "$docker_limit" "$@"
+}
+
+image_sizes() {
+    ids=$(limited docker image ls -q --no-trunc "$kept_repository") || return
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    [ -z "$ids" ] || limited docker image inspect --format '{{.Size}}' $ids
+}
+
+image_disk() {
+    root=$(limited docker info --format '{{.DockerRootDir}}') && df -Pk "$root"
+}
+
+# Of the nearest directory that is there: a first run makes the others.
+state_disk() {
+    while ! [ -e "$state" ]; do
+        state=$(dirname "$state")
+    done
+    df -Pk "$state"
+}
+
+main "$@"

@@ -1,0 +1,71 @@
+"""Which hosts could take a deploy, as a table: a row for each, and below it what was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from deployctl.checkup import Severity
+from deployctl.render.detail import detail
+from deployctl.render.table import Column, Table
+from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
+from deployctl.render.text import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deployctl.checkup import CheckResult, Finding
+
+_COLUMNS = (Column("HOST"), Column("SERVICE"), Column("READY"), Column("FINDINGS"))
+_STYLES = {Severity.OK: "", Severity.WARNING: YELLOW, Severity.PROBLEM: RED}
+_LONGEST_CELL = 120
+_MOST_DETAILS = 20
+
+
+def check(results: Sequence[CheckResult], *, out: TextIO, color: bool, width: int) -> None:
+    """Write which hosts could take a deploy, and what was found.
+
+    A single row is followed by every finding; several rows only by what is not well.
+
+    Args:
+        results: one for each host and service.
+        out: stdout, usually.
+        color: whether to write colours.
+        width: of the terminal, in columns.
+    """
+    page = Page(out, color=color, width=width)
+    table = Table(page, _COLUMNS, [_cells(page, result) for result in results])
+    table.header()
+    for number, result in enumerate(results):
+        table.row(number)
+        for finding in result.findings:
+            if len(results) == 1 or finding.severity is not Severity.OK:
+                _finding(page, finding)
+
+
+def _cells(page: Page, result: CheckResult) -> list[tuple[str, str]]:
+    problems, warnings = result.of(Severity.PROBLEM), result.of(Severity.WARNING)
+    counts = [
+        plural(len(found), word)
+        for found, word in ((problems, "problem"), (warnings, "warning"))
+        if found
+    ]
+    return [
+        (page.show(result.host, limit=_LONGEST_CELL), BOLD),
+        (page.show(result.service, limit=_LONGEST_CELL), ""),
+        ("yes", GREEN) if result.ready else ("no", RED),
+        (", ".join(counts) or "all well", RED if problems else YELLOW if warnings else DIM),
+    ]
+
+
+def _finding(page: Page, finding: Finding) -> None:
+    mark = {Severity.OK: page.yes, Severity.WARNING: "!", Severity.PROBLEM: page.no}
+    said = f"{mark[finding.severity]} {page.show(finding.message)}"
+    detail(page, _NAMES.get(finding.check, finding.check), said, _STYLES[finding.severity])
+    for line in finding.details[:_MOST_DETAILS]:
+        detail(page, "", f"  | {page.show(line)}", DIM)
+    if finding.remedy:
+        detail(page, "", f"  next: {page.show(finding.remedy)}", "")
+
+
+_NAMES = {"dependencies": "needs"}
+"""Names that have no room in the column."""

@@ -1,0 +1,54 @@
+"""What became of a hold, as text for people: a line for each host."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from deployctl.holds import HoldOutcome
+from deployctl.render.terminal import BOLD, RED, YELLOW, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deployctl.holds import HoldResult
+
+_LONGEST_FACT = 200
+
+
+def holds(results: Sequence[HoldResult], *, out: TextIO, color: bool) -> None:
+    """Write how setting or lifting a hold went.
+
+    The text of a host's error is not part of it; a single host that failed writes nothing.
+
+    Args:
+        results: of the hosts, in their order.
+        out: stdout, usually.
+        color: whether to write colours.
+    """
+    page = Page(out, color=color)
+    for result in results:
+        host = (f"{page.show(result.host)}: ", BOLD)
+        if result.error is None:
+            page.line(host, _done(page, result))
+        elif len(results) > 1:
+            page.line(host, ("failed", RED), f": {page.show(result.error.state)}")
+        if result.busy:
+            under_way = f"what is under way was not stopped: {page.show(result.busy)}"
+            page.line(("  note: ", YELLOW), under_way)
+
+
+def _done(page: Page, result: HoldResult) -> str:
+    service = page.show(result.service, limit=_LONGEST_FACT)
+    now = page.show(result.hold.text) if result.hold else "held"
+    before = page.show(result.before.text) if result.before else "held"
+    match result.outcome:
+        case HoldOutcome.SET:
+            return f"deploys of {service}, but not rollbacks, are {now}"
+        case HoldOutcome.REPLACED:
+            return f"deploys of {service} are {now} (was {before})"
+        case HoldOutcome.UNCHANGED:
+            return f"deploys of {service} were {now} already: nothing to do"
+        case HoldOutcome.LIFTED:
+            return f"deploys of {service} go on (they were {before})"
+        case _:
+            return f"deploys of {service} were not held: nothing to do"

@@ -1,0 +1,97 @@
+"""What a check asks of a host, with the real scripts."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from deployctl import checkup, scripts
+from deployctl.checkup import CheckResult
+from deployctl.errors import DeployctlError
+from deployctl.events import Event
+from deployctl.operations.checkup import check
+from tests.scripts.host import FakeHost, LocalSession
+from tests.scripts.test_probe import snapshot
+from tests.scripts.test_transact import cut, truncations
+
+
+def ignore(_: Event) -> None:
+    pass
+
+
+def run(host: FakeHost) -> CheckResult:
+    with host.link() as link:
+        return check(link, host.service, ignore)
+
+
+def codes(result: CheckResult) -> set[str]:
+    return {finding.code for finding in result.findings} - {"ok"}
+
+
+def test_a_host_in_good_order_is_ready_in_every_point(host: FakeHost) -> None:
+    result = run(host)
+
+    assert result.ready
+    assert codes(result) == set()
+    assert {f.check for f in result.findings} >= {"registry", "disk", "rollback", "docker"}
+
+
+def test_a_check_changes_nothing(host: FakeHost, empty: FakeHost) -> None:
+    for each in (host, empty):
+        before = snapshot(each.root / "opt"), snapshot(each.fake / "tags")
+        run(each)
+        assert (snapshot(each.root / "opt"), snapshot(each.fake / "tags")) == before
+
+
+def test_the_registry_is_asked_for_another_tag_each_time(host: FakeHost) -> None:
+    host.forget_calls()
+    run(host)
+    run(host)
+
+    pulls = [call for call in host.calls("fetch") if " pull " in call]
+    assert len(set(pulls)) == 2
+    assert all("web:deployctl-check-" in call for call in pulls)
+
+
+@pytest.mark.parametrize("kind", ["fail", "hang"])
+def test_a_fault_at_any_call_is_findings_or_an_error(host: FakeHost, kind: str) -> None:
+    host.hurry = 0.3
+    host.forget_calls()
+    run(host)
+    calls = {phase: len(host.calls(phase)) for phase in ("probe", "fetch")}
+    assert calls["fetch"] >= 5
+    for phase, count in calls.items():
+        for number in range(1, count + 1):
+            host.forget_calls()
+            host.break_at(phase, number, kind)
+            with contextlib.suppress(DeployctlError):
+                run(host)
+
+
+def test_a_registry_that_hangs_is_down(host: FakeHost) -> None:
+    host.hurry = 0.3
+    host.forget_calls()
+    run(host)
+    (pull,) = [n for n, call in enumerate(host.calls("fetch"), 1) if " pull " in call]
+    host.forget_calls()
+    host.break_at("fetch", pull, "hang")
+
+    assert codes(run(host)) == {"registry-down"}
+
+
+def test_a_script_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
+    command = scripts.check_command(host.service)
+    script = max(command.argv, key=len)
+
+    for text in truncations(script):
+        assert LocalSession(host).run(cut(command, script, text), timeout=10).stdout == b""
+
+
+def test_where_docker_is_down_only_that_is_said(host: FakeHost) -> None:
+    host.break_at("probe", 1, "fail", last=99)
+    result = run(host)
+
+    assert not result.ready
+    assert "docker-down" in codes(result)
+    assert checkup.Severity.PROBLEM in {f.severity for f in result.findings}
