@@ -162,6 +162,8 @@ def _ending(job: Job) -> list[Point]:
 
 def _keeping(job: Job) -> list[Point]:
     return [
+        Point("up", job, "before", "docker compose * up -d --no-build *"),
+        Point("up", job, "after", "docker compose * up -d --no-build *", changed=True),
         Point("clean", job, "before", "rm -f */.env.deployctl-*", changed=True),
         Point("copy", job, "before", "cp -p */.env *", changed=True),
         Point("write", job, "before", "dd of=*/.env.deployctl-* *", changed=True),
