@@ -10,7 +10,7 @@ workers := $(shell expr $$(nproc) + 1)
 pytest := $(bin)/pytest -q -n $(workers) --dist worksteal
 shell_files := deployctl/host/*.sh tests/scripts/fake/d* tests/scripts/fake/fault \
 	tests/scripts/fake/mv tests/scripts/fake/hurried/timeout
-bash_files := scripts/* .ci/run
+bash_files := scripts/* .ci/run tests/faults/gate.sh
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18

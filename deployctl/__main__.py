@@ -34,7 +34,7 @@ def main() -> NoReturn:
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit status; see docs/exit-codes.md."""
     try:
-        status = app(list(argv) or ["--help"], standalone_mode=False)
+        status = app(list(argv) or ["--help"], prog_name="deployctl", standalone_mode=False)
     except DeployctlError as error:
         return _fail(error, argv)
     except typer.TyperException as error:
@@ -51,8 +51,9 @@ def _interrupt(*_: object) -> None:
 
 
 def _fail(error: DeployctlError, argv: Sequence[str]) -> int:
-    """Say it. The arguments may not have been understood, so --json is looked for in them."""
-    Output(os.environ, json="--json" in argv).error(error, _command_of(argv))
+    """Say it. The arguments may not have been understood, so options are looked for in them."""
+    github = "--no-github" not in argv
+    Output(os.environ, json="--json" in argv, github=github).error(error, _command_of(argv))
     return error.exit_status
 
 

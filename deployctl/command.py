@@ -15,10 +15,13 @@ class Command:
         argv: the program and its arguments, unquoted.
         environment: variables set for this program only; names are the caller's own constants
             or validated identifiers, values may be anything but NUL.
+        stdin: what it gets on its standard input, at most 16 KiB: the place for a secret, which
+            an argument or a variable would show to everybody on the host.
     """
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = field(default=b"", repr=False)
 
     def as_shell(self) -> str:
         """Return the command as one line of POSIX shell in which every value is literal."""
@@ -32,7 +35,7 @@ class Command:
         """
         assignments = [f"{name}={value}" for name, value in self.environment.items()]
         environment = ("env", *assignments) if assignments else ()
-        return Command(("sudo", "-n", *environment, *self.argv))
+        return Command(("sudo", "-n", *environment, *self.argv), stdin=self.stdin)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,20 +70,25 @@ class Configuration:
 
     def needed_by(self, service: str) -> tuple[str, ...]:
         """Return all services that one depends on, those needed first coming first."""
-        found: dict[str, None] = {}
-        path: set[str] = set()
+        found: list[str] = []
+        # Each service is entered once, and the way down is a list: neither a cycle, which compose
+        # itself refuses, nor a long chain is the end of it.
+        entered = {service}
+        way_down = [(service, self._needs(service))]
+        while way_down:
+            name, rest = way_down[-1]
+            needed = next(rest, None)
+            if needed is None:
+                way_down.pop()
+                found.append(name)
+            elif needed not in entered:
+                entered.add(needed)
+                way_down.append((needed, self._needs(needed)))
+        return tuple(found[:-1])
 
-        def visit(name: str) -> None:
-            if name in path:
-                return  # a cycle: compose itself refuses it
-            path.add(name)
-            for dependency in self.services[name].dependencies if name in self.services else ():
-                visit(dependency)
-                found.setdefault(dependency)
-            path.discard(name)
-
-        visit(service)
-        return tuple(found)
+    def _needs(self, service: str) -> Iterator[str]:
+        known = self.services.get(service)
+        return iter(known.dependencies if known else ())
 
     def sharing_tag(self, service: str) -> tuple[str, ...]:
         """Return the other services whose image follows the same tag variable."""
@@ -95,9 +100,15 @@ def compose_argv(compose_files: Sequence[str]) -> tuple[str, ...]:
     return ("docker", "compose", *(word for file in compose_files for word in ("-f", file)))
 
 
-def up(compose_files: Sequence[str], service: str, tag_variable: str, tag: str) -> Command:
-    """Return the command that makes a service run a tag, and touches nothing else."""
-    options = ("up", "-d", "--no-deps", "--no-build", "--pull", "never")
+def up(
+    compose_files: Sequence[str], service: str, tag_variable: str, tag: str, *, alone: bool = True
+) -> Command:
+    """Return the command that makes a service run a tag, and touches nothing else.
+
+    alone: do not even look at what the service needs.
+    """
+    no_deps = ("--no-deps",) if alone else ()
+    options = ("up", "-d", *no_deps, "--no-build", "--pull", "never")
     return Command(
         (*compose_argv(compose_files), *options, service), environment={tag_variable: tag}
     )

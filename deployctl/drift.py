@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from deployctl import history
+from deployctl.compose import ConfiguredService
 from deployctl.facts import HostFacts
 from deployctl.inventory import Service
 from deployctl.model import Container, Health, Release, RolledBackTo, State, StatusResult
@@ -74,6 +75,56 @@ def state_of(
     return State.IN_SYNC if all(c.well for c in containers) else State.UNHEALTHY
 
 
+def changes_since_made(
+    facts: HostFacts, configured: ConfiguredService | None, containers: Iterable[Container]
+) -> tuple[str, ...]:
+    """Return what has changed since a service's containers were made, as far as it is known.
+
+    "another configuration": what Compose would write on a container today differs from its label.
+    That cannot be told of a service that follows the tag variable (its hash depends on the tag),
+    nor of a container made by `up --no-deps` of a service with a depends_on (Compose leaves that
+    out of the hash). "another image": the reference that it was made of names other content on
+    this host by now, which the hash does not notice. Compose recreates what has either.
+    """
+    found = {change for c in containers for change in _changes(facts, configured, c)}
+    return tuple(sorted(found))
+
+
+def is_as_made(
+    facts: HostFacts, configured: ConfiguredService | None, containers: Sequence[Container]
+) -> bool:
+    """Whether Compose is known to leave a service's containers as they are.
+
+    It is not known of those that `changes_since_made` cannot compare.
+    """
+    return bool(containers) and all(
+        _is_comparable(configured, c)
+        and c.config_hash == facts.config_hashes.get(c.service)
+        and facts.image_named(c.reference) == c.image_id
+        for c in containers
+    )
+
+
+def _is_comparable(configured: ConfiguredService | None, container: Container) -> bool:
+    return (
+        configured is not None
+        and not configured.uses_tag
+        and bool(configured.dependencies) == container.knows_dependencies
+    )
+
+
+def _changes(
+    facts: HostFacts, configured: ConfiguredService | None, container: Container
+) -> Iterator[str]:
+    today = facts.config_hashes.get(container.service, "")
+    comparable = _is_comparable(configured, container)
+    if comparable and container.config_hash and today and container.config_hash != today:
+        yield "another configuration"
+    now = facts.image_named(container.reference)
+    if now and now != container.image_id:
+        yield "another image"
+
+
 def containers_of(
     facts: HostFacts, service: str, *, project: str = "", directory: str = ""
 ) -> tuple[Container, ...]:
@@ -99,6 +150,11 @@ def project_directory(service: Service) -> str:
     """Return the directory that Compose takes for the project's: that of the first file."""
     first = posixpath.join(service.directory, service.compose_files[0])
     return posixpath.normpath(posixpath.dirname(first))
+
+
+def env_file(service: Service) -> str:
+    """Return the file that Compose reads variables from, which is in the project's directory."""
+    return posixpath.join(project_directory(service), ".env")
 
 
 def _rollback(

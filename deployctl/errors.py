@@ -7,7 +7,9 @@ docs/exit-codes.md. Anything else that escapes is a bug in deployctl (exit statu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from deployctl.verdict import Verdict
 
 EXIT_OK = 0
 EXIT_BUG = 1
@@ -36,6 +38,8 @@ class DeployctlError(Exception):
         state: in which state the host is now.
         hint: what to do or type next; empty where there is nothing sensible.
         details: further evidence, one line each (a container's last log lines, key types tried).
+        about: what is known of the run, for programs: "run", "tag", "digest", "previous-tag".
+        verdicts: what the gates had said by then, in their order; empty: none was asked.
         exit_status: see docs/exit-codes.md.
     """
 
@@ -49,6 +53,7 @@ class DeployctlError(Exception):
         hint: str = "",
         state: str = UNTOUCHED,
         details: Sequence[str] = (),
+        about: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -56,6 +61,8 @@ class DeployctlError(Exception):
         self.hint = hint
         self.state = state
         self.details = tuple(details)
+        self.about = dict(about or {})
+        self.verdicts: tuple[Verdict, ...] = ()
 
 
 class UsageError(DeployctlError):

@@ -21,6 +21,7 @@ class Phase(StrEnum):
     DEPENDENCIES = "dependencies"
     UP = "up"
     HEALTH = "health"
+    PERSIST = "persist"
     RESTORE = "restore"
 
 

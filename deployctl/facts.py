@@ -24,6 +24,7 @@ from deployctl.model import Container, Health, LocalImage
 
 REVISION_LABEL = "org.opencontainers.image.revision"
 _LABEL = "com.docker.compose."
+_SIGNATURE = "signature "
 _TIMED_OUT = {124, 137, 143}  # of timeout, and of BusyBox's
 
 
@@ -67,6 +68,11 @@ class Output:
     data: bytes
     status: int
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What it printed, as text."""
+        return _lines(self.data)
+
 
 @dataclass(frozen=True)
 class HostFacts:
@@ -82,14 +88,19 @@ class HostFacts:
         docker_problem: why it did not: "missing", "denied", "silent" or "remote".
         images: the host's images.
         configuration: the resolved compose files; None: not asked for, or compose failed.
+        config_hashes: by service, what Compose would write today on a container that it makes, as
+            Container.config_hash; with the placeholder as the tag. Empty: not known.
         compose_missing: compose failed and there is no Compose v2.
         complaints: what compose said about the files.
         history: what is recorded.
         holder: who holds the lock; None: nobody.
-        hold: a hold on deploys; None: none.
+        hold: a hold on the deploys of the service that was asked for; None: none.
         foreign_files: state files that belong to another user or can't be written.
         free_kib: free disk space below the directory; None: not asked for.
         killed_at_logout: logind would kill a detached run.
+        kept_tag: what the project's .env says the tag is; empty: nothing, or not asked for.
+        examined: the probe could look into the directory and call docker; otherwise all that
+            concerns them is not known.
     """
 
     user: str = ""
@@ -101,6 +112,7 @@ class HostFacts:
     docker_problem: str = ""
     images: tuple[LocalImage, ...] = ()
     configuration: Configuration | None = None
+    config_hashes: Mapping[str, str] = field(default_factory=dict)
     compose_missing: bool = False
     complaints: tuple[str, ...] = ()
     history: history.History = field(default_factory=history.History)
@@ -109,6 +121,8 @@ class HostFacts:
     foreign_files: tuple[str, ...] = ()
     free_kib: int | None = None
     killed_at_logout: bool = False
+    kept_tag: str = ""
+    examined: bool = True
 
     def digests_of(self, image_id: str, repository: str = "") -> tuple[str, ...]:
         """Return the repo digests of an image, of one repository if given."""
@@ -121,6 +135,12 @@ class HostFacts:
                 and repository in {"", image.repository}
             )
         )
+
+    def image_named(self, reference: Reference) -> str:
+        """Return the id of what REPOSITORY:TAG names on this host; empty: nothing, or not known."""
+        named = (reference.repository, reference.tag or "latest")
+        found = (i.image_id for i in self.images if (i.repository, i.tag) == named)
+        return "" if reference.digest else next(found, "")
 
     def has_image(self, image_id: str) -> bool:
         """Whether the content is on the host."""
@@ -136,20 +156,55 @@ class FetchedImage:
         digest: the digest that the tag had in the registry; empty: docker did not say.
         digests: all repo digests known for the content.
         revision: the label org.opencontainers.image.revision; empty: none.
+        signatures: by digest, what cosign said about its signature; empty: it was not asked.
+        cosign: whether the host has it; True also where nobody looked.
     """
 
     image_id: str
     digest: str
     digests: tuple[str, ...]
     revision: str
+    signatures: Mapping[str, Output] = field(default_factory=dict)
+    cosign: bool = True
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What host/check.sh found, and what the registry said.
+
+    Attributes:
+        docker: the engine's version; empty: not known.
+        compose: Compose's version; empty: there is none.
+        largest_image: bytes of the largest of the service's images; 0: none is kept.
+        image_kib: free disk space where docker keeps images; None: not known.
+        state_kib: the same for deployctl's own files.
+        registry: what a fetch of a tag that nobody has pushed said; None: not asked.
+    """
+
+    docker: str = ""
+    compose: str = ""
+    largest_image: int = 0
+    image_kib: int | None = None
+    state_kib: int | None = None
+    registry: FetchFailure | None = None
 
 
 @dataclass(frozen=True)
 class FetchFailure:
-    """The pull did not work: docker's own last words, as evidence."""
+    """The pull did not work.
+
+    Attributes:
+        words: docker's own last ones, as evidence.
+        timed_out: it took too long.
+        login_failed: it was the login that the client gave, before the pull.
+        host_has_login: whether the host itself is logged in to the registry; None: the client
+            gave a login, so it does not matter.
+    """
 
     words: tuple[str, ...]
     timed_out: bool
+    login_failed: bool = False
+    host_has_login: bool | None = None
 
 
 def read_probe(output: bytes) -> HostFacts:
@@ -173,6 +228,7 @@ def read_probe(output: bytes) -> HostFacts:
         docker_problem=problem,
         images=_images(_output(facts, "images")),
         configuration=_configuration(_output(facts, "config")),
+        config_hashes=_config_hashes(_output(facts, "hashes")),
         compose_missing="compose" in facts and _output(facts, "compose").status != 0,
         complaints=_complaints(_output(facts, "config")),
         history=_history(facts),
@@ -181,6 +237,8 @@ def read_probe(output: bytes) -> HostFacts:
         foreign_files=_lines(_output(facts, "foreign").data),
         free_kib=_free_kib(_output(facts, "disk")),
         killed_at_logout=facts.get("logout", {}).get("kills") == "yes",
+        kept_tag=next(iter(_lines(_output(facts, "kept-tag").data)), ""),
+        examined="history-size" in facts,
     )
 
 
@@ -191,9 +249,13 @@ def read_fetch(output: bytes, repository: str) -> FetchedImage | FetchFailure:
         HostError: the output is not what the script prints.
     """
     facts = _facts(output)
+    login = _output(facts, "login")
+    if login.status != 0:
+        return _failure(login, login_failed=True)
     pull = _output(facts, "pull", required=True)
     if pull.status != 0:
-        return FetchFailure(_lines(pull.data)[-5:], timed_out=pull.status in _TIMED_OUT)
+        own = _output(facts, "own-login").status == 0 if "own-login" in facts else None
+        return _failure(pull, host_has_login=own)
     image = _output(facts, "image", required=True)
     if image.status != 0:
         return FetchFailure(("docker has no such image after the pull",), timed_out=False)
@@ -205,6 +267,40 @@ def read_fetch(output: bytes, repository: str) -> FetchedImage | FetchFailure:
         digest=_served_digest(pull.data, digests),
         digests=digests,
         revision=str((labels or {}).get(REVISION_LABEL, "")) if isinstance(labels, dict) else "",
+        signatures={
+            name.removeprefix(_SIGNATURE): _output(facts, name)
+            for name in facts
+            if name.startswith(_SIGNATURE)
+        },
+        cosign=_output(facts, "cosign").status == 0,
+    )
+
+
+def _failure(
+    output: Output, *, login_failed: bool = False, host_has_login: bool | None = None
+) -> FetchFailure:
+    return FetchFailure(
+        _lines(output.data)[-5:],
+        timed_out=output.status in _TIMED_OUT,
+        login_failed=login_failed,
+        host_has_login=host_has_login,
+    )
+
+
+def read_measures(output: bytes) -> Measures:
+    """Turn what check.sh printed into values.
+
+    Raises:
+        HostError: the output is not what the script prints.
+    """
+    facts = _facts(output)
+    sizes = [int(s) for s in _lines(_output(facts, "image-sizes").data) if _is_number(s)]
+    return Measures(
+        docker=_version(_output(facts, "docker", required=True)),
+        compose=_version(_output(facts, "compose", required=True)),
+        largest_image=max(sizes, default=0),
+        image_kib=_free_kib(_output(facts, "image-disk")),
+        state_kib=_free_kib(_output(facts, "state-disk")),
     )
 
 
@@ -218,6 +314,21 @@ def read_holder(data: bytes) -> Holder:
         return Holder()
     names = ("run", "by", "action", "service", "tag", "since")
     return Holder(**{name: str(value.get(name, "")) for name in names})
+
+
+def read_hold(data: bytes) -> Hold:
+    """Read a hold file's content; one that cannot be read is still a hold."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = {}
+    if not isinstance(value, dict):
+        value = {}
+    return Hold(
+        by=str(value.get("by", "somebody")),
+        at=str(value.get("at", "an unknown time")),
+        reason=str(value.get("reason", "no readable reason")),
+    )
 
 
 def decode(text: object) -> bytes:
@@ -302,6 +413,8 @@ def _container(value: Mapping[str, Any]) -> Container:
         started_at=_string(value, "started_at"),
         revision=str(labels.get(REVISION_LABEL, "")),
         one_off=str(labels.get(f"{_LABEL}oneoff", "False")) == "True",
+        config_hash=str(labels.get(f"{_LABEL}config-hash", "")),
+        knows_dependencies=bool(labels.get(f"{_LABEL}depends_on")),
     )
 
 
@@ -323,6 +436,12 @@ def _configuration(output: Output) -> Configuration | None:
     return Configuration.from_json(
         _json_object(output.data), hash=hashlib.sha256(output.data).hexdigest()
     )
+
+
+def _config_hashes(output: Output) -> dict[str, str]:
+    """What `docker compose config --hash '*'` said; nothing where it failed."""
+    rows = [line.split(" ") for line in _lines(output.data)] if output.status == 0 else []
+    return {row[0]: row[1] for row in rows if len(row) == len(("service", "hash"))}
 
 
 def _complaints(output: Output) -> tuple[str, ...]:
@@ -354,18 +473,7 @@ def _holder(facts: Mapping[str, Mapping[str, Any]]) -> Holder | None:
 def _hold(output: Output) -> Hold | None:
     if output.status == 0 and not output.data:
         return None
-    try:
-        value = json.loads(output.data)
-    except (ValueError, RecursionError):
-        value = {}
-    if not isinstance(value, dict):
-        value = {}
-    # An unreadable hold is still a hold.
-    return Hold(
-        by=str(value.get("by", "somebody")),
-        at=str(value.get("at", "an unknown time")),
-        reason=str(value.get("reason", "no readable reason")),
-    )
+    return read_hold(output.data)
 
 
 def _free_kib(output: Output) -> int | None:
@@ -374,7 +482,17 @@ def _free_kib(output: Output) -> int | None:
     columns = lines[-1].split() if lines else []
     if output.status != 0 or len(columns) < len(("device", "size", "used", "free")):
         return None
-    return int(columns[3]) if re.fullmatch("[0-9]{1,18}", columns[3]) else None
+    return int(columns[3]) if _is_number(columns[3]) else None
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,18}", text) is not None
+
+
+def _version(output: Output) -> str:
+    """The first word that a version command prints; empty where it failed."""
+    words = output.data.decode("ascii", "replace").split() if output.status == 0 else []
+    return words[0] if words else ""
 
 
 def _repo_digests(value: object, repository: str) -> tuple[str, ...]:

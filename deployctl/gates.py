@@ -6,25 +6,41 @@ that the user sees, with the rule, the evidence and what to do instead; a pass i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deployctl.compose import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
-from deployctl.facts import FetchedImage, Holder, HostFacts
-from deployctl.history import Entry
+from deployctl.facts import FetchedImage, Hold, Holder, HostFacts
+from deployctl.history import Entry, History
 from deployctl.image import is_digest, shown, tag_problem
-from deployctl.inventory import Gates, Service
-from deployctl.model import Container, Release, Verdict
+from deployctl.inventory import Gates, Registry, Service, Signature
+from deployctl.model import Container, Origin, Release, WorkflowRun
+from deployctl.verdict import Verdict
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """A service that the deployed one needs, and how it is on the host."""
+    """A service that the deployed one needs, and how it is on the host.
+
+    Attributes:
+        name: in the compose files.
+        condition: what depends_on asks of it; empty for what is needed only by way of another.
+        containers: all of them, of any state.
+        changes: what is known to have changed since they were made, see drift.changes_since_made.
+        as_made: Compose is known to leave them as they are, see drift.is_as_made.
+    """
 
     name: str
     condition: str
     containers: tuple[Container, ...]
+    changes: tuple[str, ...] = ()
+    as_made: bool = False
+
+    @property
+    def changed(self) -> bool:
+        """Whether a plain `docker compose up` is known to make it anew."""
+        return bool(self.changes)
 
     @property
     def absent(self) -> bool:
@@ -85,6 +101,26 @@ def source_may_deploy(environment: Mapping[str, str], gates: Gates) -> Verdict:
     return Verdict("source", True, f"{event} for {ref}")
 
 
+def without_host(
+    tag: str,
+    digest: str | None,
+    service: Service,
+    gates: Gates,
+    environment: Mapping[str, str],
+) -> Iterator[Verdict]:
+    """Ask the gates that need no host, one after the other.
+
+    Raises:
+        RefusedError: one of them refuses.
+        UsageError: --digest is not a digest.
+    """
+    yield tag_is_immutable(tag, gates)
+    if digest is not None:
+        digest_is_wellformed(digest)
+    yield source_may_deploy(environment, gates)
+    yield model_is_compose(service)
+
+
 def model_is_compose(service: Service) -> Verdict:
     """Gate 3: a service that Flux applies is not deployed over SSH."""
     if service.model != "compose":
@@ -117,12 +153,17 @@ def busy(host: str, holder: Holder) -> BusyError:
 def no_hold(facts: HostFacts) -> Verdict:
     """Gate 4: nobody asked for deploys to stop."""
     if facts.hold:
-        raise BusyError(
-            "hold",
-            f"deploys to this host are {facts.hold.text}",
-            hint="wait, or talk to them; a rollback stays allowed",
-        )
+        raise held(facts.hold)
     return Verdict("hold", True, "no hold is set")
+
+
+def held(hold: Hold) -> BusyError:
+    """Return the error that names who holds the deploys of a service, since when and why."""
+    return BusyError(
+        "hold",
+        f"deploys of this service are {hold.text}",
+        hint="wait, or talk to them; deployctl unhold lifts it, and a rollback stays allowed",
+    )
 
 
 def current_is_expected(expected: str | None, running: Release | None) -> Verdict:
@@ -139,7 +180,34 @@ def current_is_expected(expected: str | None, running: Release | None) -> Verdic
     return Verdict("expect-current", True, f"{expected} runs")
 
 
-def image_follows_tag(service: str, configuration: Configuration, tag_variable: str) -> Verdict:
+def run_is_not_older(origin: Origin, recorded: History, service: str) -> Verdict:
+    """Gate 5, second part: a workflow's older run never overwrites a newer one's release.
+
+    Only runs of the same workflow are compared, as others count by themselves. It is the newest
+    run that counts, not the last one: it stays the newest after a rollback from its release.
+    """
+    run = origin.workflow_run
+    if run is None:
+        return Verdict("order", True, "not in a workflow")
+    newest = recorded.newest_run_of(run.workflow, service)
+    if newest is None or newest.workflow_run is None:
+        return Verdict("order", True, f"{_run(run)} is the first of its workflow here")
+    if run.age < newest.workflow_run.age:
+        raise RefusedError(
+            "run-older",
+            f"{_run(run)} of {shown(run.workflow)} is older than {_run(newest.workflow_run)}, "
+            f"whose {newest.action} of {newest.release.tag} was recorded here at {newest.at}",
+            hint=f"start a new run; to go back on purpose: deployctl rollback {service}",
+        )
+    return Verdict("order", True, f"{_run(run)} is not older than {_run(newest.workflow_run)}")
+
+
+def image_follows_tag(
+    service: str,
+    configuration: Configuration,
+    tag_variable: str,
+    registry: Registry | None = None,
+) -> Verdict:
     """Gate 9, first part: the image comes from a registry, under the given tag."""
     configured = _configured(service, configuration)
     if configured.builds:
@@ -156,7 +224,34 @@ def image_follows_tag(service: str, configuration: Configuration, tag_variable: 
             hint=f"write image: REGISTRY/NAME:${{{tag_variable}}} in the compose file",
         )
     image = configured.image_with(f"${{{tag_variable}}}")
+    if registry is not None and registry.server != image.registry:
+        raise RefusedError(
+            "registry-mismatch",
+            f"{image} comes from {image.registry}, and the inventory's login is for "
+            f"{registry.server}",
+            hint=f"compare services.{service}.registry with the compose file; "
+            "the password is given to no other registry",
+        )
     return Verdict("image", True, f"{image} comes from a registry")
+
+
+def tag_is_not_shared(service: Service, configuration: Configuration) -> Verdict:
+    """Gate 9, second part: a tag that is kept in .env is that of one service.
+
+    Otherwise a plain `docker compose up` by hand would start the others with this one's tag.
+    """
+    if not service.persist:
+        return Verdict("persist", True, "the tag is not kept in .env")
+    sharing = configuration.sharing_tag(service.name)
+    if sharing:
+        raise RefusedError(
+            "tag-shared",
+            f"persist = true keeps {service.tag_variable} of {service.name} in .env, but "
+            f"{', '.join(map(shown, sharing))} in the compose files follows it, too",
+            hint="give each service a variable of its own, in the compose file and as tag_variable "
+            "in the inventory, or leave persist out",
+        )
+    return Verdict("persist", True, f"{service.tag_variable} in .env serves {service.name} only")
 
 
 def dependencies_are_well(dependencies: Iterable[Dependency]) -> Verdict:
@@ -180,10 +275,18 @@ def dependency_warnings(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
     )
 
 
-def content_is_expected(
-    tag: str, digest: str | None, fetched: FetchedImage, recorded: Entry | None
-) -> tuple[Verdict, ...]:
-    """Gate 6: the registry serves what was scanned, and what it served before."""
+def dependency_changes(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
+    """Return what is worth knowing of dependencies that a plain `up` by hand would recreate."""
+    return tuple(
+        f"dependency {d.name} was started with {' and '.join(d.changes)} than today's: this run "
+        "does not touch it, a plain docker compose up would recreate it"
+        for d in dependencies
+        if d.changed
+    )
+
+
+def digest_is_expected(tag: str, digest: str | None, fetched: FetchedImage) -> Verdict:
+    """Gate 6, first part: the registry serves what was scanned."""
     if digest is not None and digest not in {fetched.digest, *fetched.digests}:
         raise RefusedError(
             "digest-mismatch",
@@ -191,6 +294,26 @@ def content_is_expected(
             f"not the --digest {digest} that was scanned",
             hint="find out who pushed the tag again; deploy only what the scan saw",
         )
+    served = fetched.digest or fetched.image_id
+    said = f"the registry serves {served}"
+    return Verdict(
+        "digest", True, f"{said}, as --digest says" if digest else f"{said}; no --digest"
+    )
+
+
+def running_digest_is_expected(tag: str, digest: str | None, known: Collection[str]) -> Verdict:
+    """The same for what runs already: `known` are the digests of it."""
+    if digest is not None and digest not in known:
+        raise RefusedError(
+            "digest-mismatch",
+            f"{tag} runs here already, with another digest than --digest {digest}",
+            hint="find out who pushed the tag again; deploy only what the scan saw",
+        )
+    return Verdict("digest", True, f"what runs is {digest}" if digest else "no --digest given")
+
+
+def tag_stays(tag: str, fetched: FetchedImage, recorded: Entry | None) -> Verdict:
+    """Gate 6, second part: the registry serves what it served before."""
     if recorded and not _same_content(recorded.release, fetched):
         raise RefusedError(
             "tag-moved",
@@ -199,15 +322,18 @@ def content_is_expected(
             f"under this tag at {recorded.at}",
             hint="a commit's tag is pushed once; build the change as a commit of its own",
         )
-    said = f"equals {digest}" if digest else "no --digest given"
-    return (
-        Verdict("digest", True, said),
-        Verdict("tag-stays", True, "as recorded" if recorded else "not deployed here before"),
-    )
+    said = f"as recorded at {recorded.at}" if recorded else "not deployed here before"
+    return Verdict("tag-stays", True, said)
 
 
-def revision_matches(tag: str, fetched: FetchedImage) -> Verdict:
+def revision_matches(tag: str, fetched: FetchedImage, *, required: bool = False) -> Verdict:
     """Gate 7: the label says which commit the image was made of."""
+    if not fetched.revision and required:
+        raise RefusedError(
+            "revision-missing",
+            f"the image behind {tag} does not say which commit it was made of",
+            hint="label it in the build: --label org.opencontainers.image.revision=$GITHUB_SHA",
+        )
     if not fetched.revision:
         return Verdict("revision", True, "the image has no revision label")
     if not fetched.revision.startswith(tag.removeprefix("sha-")):
@@ -217,6 +343,30 @@ def revision_matches(tag: str, fetched: FetchedImage) -> Verdict:
             hint="the tag was computed twice, or pushed from another commit: compute it once",
         )
     return Verdict("revision", True, f"commit {shown(fetched.revision)}")
+
+
+def signature_verifies(fetched: FetchedImage, signature: Signature | None) -> Verdict:
+    """Gate 8: whoever has the private key vouches for this very digest."""
+    if signature is None:
+        return Verdict("signature", True, "the inventory asks for none")
+    if not fetched.cosign:
+        raise RefusedError(
+            "cosign-missing",
+            "the inventory asks for a signature, and the host has no cosign to verify it",
+            hint="install cosign on the host (apt-get install cosign, on Debian 13)",
+        )
+    said = fetched.signatures.get(fetched.digest)
+    wanted = ", ".join(f"{name}={value}" for name, value in signature.annotations)
+    with_these = f" with {wanted}" if wanted else ""
+    if said is None or said.status != 0:
+        raise RefusedError(
+            "signature-refused",
+            f"no signature{with_these} by the inventory's key over "
+            f"{fetched.digest or 'a digest that docker does not tell'} could be verified",
+            hint="sign the digest after the scan, with that key: cosign sign --key …",
+            details=said.lines[-5:] if said else (),
+        )
+    return Verdict("signature", True, f"over {fetched.digest}{with_these}, by the inventory's key")
 
 
 def recorded_content(entries: Iterable[Entry], tag: str) -> Entry | None:
@@ -235,6 +385,11 @@ def _configured(service: str, configuration: Configuration) -> ConfiguredService
             hint="compare services in the inventory with the compose files",
         )
     return configured
+
+
+def _run(run: WorkflowRun) -> str:
+    attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
+    return f"run {run.number}{attempt}"
 
 
 def _same_content(recorded: Release, fetched: FetchedImage) -> bool:

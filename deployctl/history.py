@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deployctl.image import tag_problem
-from deployctl.model import Container, Release, RolledBackTo
+from deployctl.model import Container, Release, RolledBackTo, WorkflowRun
 
 VERSION = 1
 STARTED, SUCCEEDED, RESTORED, BROKEN, INTERRUPTED = (
@@ -27,6 +27,7 @@ OUTCOMES = frozenset({SUCCEEDED, RESTORED, BROKEN, INTERRUPTED})
 _BEGINNING = b'{"v":1,"seq":'
 _EVENTS = OUTCOMES | {STARTED}
 _LONGEST = 1e9
+_MOST_RUNS = 10**9
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Entry:
     run_url: str
     reason: str
     seconds: float
+    workflow_run: WorkflowRun | None = None
     raw: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
 
@@ -89,6 +91,22 @@ class History:
         """Return how the service's last run ended: its outcome, or its start if it has none."""
         entries = self.of(service)
         return entries[-1] if entries else None
+
+    def newest_run_of(self, workflow: str, service: str) -> Entry | None:
+        """Return the last line of a workflow's newest run that changed the service.
+
+        One that failed and was put back, or left a broken release, has left nothing to protect. One
+        without an outcome may have left its release.
+        """
+        entries = self.of(service)
+        failed = {entry.run for entry in entries if entry.event in {RESTORED, BROKEN}}
+        newest: Entry | None = None
+        age = (0, 0)
+        for entry in entries:
+            run = entry.workflow_run
+            if run and run.workflow == workflow and run.age >= age and entry.run not in failed:
+                newest, age = entry, run.age
+        return newest
 
     def unfinished(self) -> tuple[Entry, ...]:
         """Return the `started` lines without an outcome, of any service, oldest first."""
@@ -227,6 +245,7 @@ def _typed_entry(value: Mapping[str, Any]) -> Entry:
         run_url=_text(value, "run_url", default=""),
         reason=_text(value, "reason", default=""),
         seconds=_seconds(value.get("seconds")),
+        workflow_run=_workflow_run(value),
         raw=value,
     )
 
@@ -236,6 +255,21 @@ def _text(value: Mapping[str, Any], key: str, *, default: str | None = None) -> 
     if not isinstance(text, str):
         raise _UnreadableError(f"has no usable {key}")
     return text
+
+
+def _workflow_run(value: Mapping[str, Any]) -> WorkflowRun | None:
+    """The optional fields about it; where one is of no use, its age is not known."""
+    workflow, commit = value.get("workflow"), value.get("commit")
+    number, attempt = value.get("run_number"), value.get("run_attempt")
+    if not isinstance(workflow, str) or not workflow:
+        return None
+    if not isinstance(number, int) or not isinstance(attempt, int):
+        return None
+    if isinstance(number, bool) or isinstance(attempt, bool):
+        return None
+    if not 0 < number < _MOST_RUNS or not 0 < attempt < _MOST_RUNS:
+        return None
+    return WorkflowRun(workflow, number, attempt, commit if isinstance(commit, str) else "")
 
 
 def _seconds(value: object) -> float:
@@ -523,6 +557,7 @@ def record_fields(
     by: str,
     source: str,
     run_url: str,
+    workflow_run: WorkflowRun | None = None,
 ) -> str:
     """Return the JSON fields of a run's history lines that the client knows, without braces.
 
@@ -541,6 +576,10 @@ def record_fields(
         "by": by,
         "source": source,
         "run_url": run_url,
+        "workflow": workflow_run.workflow if workflow_run else "",
+        "run_number": workflow_run.number if workflow_run else None,
+        "run_attempt": workflow_run.attempt if workflow_run else None,
+        "commit": workflow_run.commit if workflow_run else "",
     }
     return json.dumps(fields, separators=(",", ":"))[1:-1]
 
@@ -558,6 +597,7 @@ def interrupted_fields(entry: Entry) -> str:
         by=entry.by,
         source=entry.source,
         run_url=entry.run_url,
+        workflow_run=entry.workflow_run,
     )
 
 

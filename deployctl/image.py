@@ -28,6 +28,18 @@ class Reference:
         base, _, tag = last.partition(":")
         return cls(repository=f"{head}{slash}{base}", tag=tag, digest=digest)
 
+    @property
+    def registry(self) -> str:
+        """The registry's HOST or HOST:PORT; "docker.io" where none is named."""
+        first, slash, _ = self.repository.partition("/")
+        named = slash and (first == "localhost" or "." in first or ":" in first)
+        return first if named else "docker.io"
+
+    @property
+    def login_server(self) -> str:
+        """What docker calls the registry in its own configuration."""
+        return "https://index.docker.io/v1/" if self.registry == "docker.io" else self.registry
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from deployctl.errors import DeployctlError
 from deployctl.image import Reference
+from deployctl.verdict import Verdict
 
 
 class Action(StrEnum):
@@ -59,6 +60,10 @@ class Container:
         started_at: RFC 3339, the host's clock.
         revision: the label org.opencontainers.image.revision; empty where there is none.
         one_off: made by `docker compose run`, not by `up`.
+        config_hash: Compose's hash of the configuration that it was made with, from its label;
+            it covers the image's reference and depends_on, and not the image's content.
+        knows_dependencies: its configuration had a depends_on when it was made. One that was made
+            by `up --no-deps`, as deployctl does, never has, and so has another config_hash.
     """
 
     id: str
@@ -75,6 +80,8 @@ class Container:
     started_at: str
     revision: str
     one_off: bool = False
+    config_hash: str = ""
+    knows_dependencies: bool = False
 
     @property
     def up(self) -> bool:
@@ -113,21 +120,6 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What one gate found.
-
-    Attributes:
-        gate: the rule's stable name.
-        passed: whether it lets the run go on.
-        evidence: what it looked at, in one line.
-    """
-
-    gate: str
-    passed: bool
-    evidence: str
-
-
-@dataclass(frozen=True)
 class RolledBackTo:
     """Which release a rollback goes to, and what is recorded of it."""
 
@@ -150,7 +142,7 @@ class RunResult:
         run: id of the run; empty where none was needed.
         seconds: from start to end, as the client saw it.
         health_checked: a health check says that the release is well; otherwise it only stayed up.
-        verdicts: of the gates, in their order.
+        verdicts: of all gates, in their order, those that did not run included.
         commands: what would run, where; for a dry run.
         notes: things worth knowing that do not stop the run.
         target: for a rollback: who deployed the target, and when.
@@ -231,6 +223,28 @@ class StatusResult:
 
 
 @dataclass(frozen=True)
+class WorkflowRun:
+    """One attempt of one run of a workflow.
+
+    Attributes:
+        workflow: which one: OWNER/REPOSITORY/PATH. Each counts its own runs, over all branches.
+        number: of the run: 1, 2, 3, …; running it again does not change it.
+        attempt: 1, 2, 3, … of that run.
+        commit: that it runs for; empty: not known.
+    """
+
+    workflow: str
+    number: int
+    attempt: int
+    commit: str = ""
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Sorts the runs of one workflow, the oldest first."""
+        return self.number, self.attempt
+
+
+@dataclass(frozen=True)
 class Origin:
     """Who asks for a run, and from where; it is recorded in the history.
 
@@ -238,11 +252,13 @@ class Origin:
         by: the actor of a workflow, or user@machine.
         source: "github-actions" or "terminal".
         run_url: of the workflow run; empty: none.
+        workflow_run: the same, so that two can be told apart by age; None: not in a workflow.
     """
 
     by: str
     source: str
     run_url: str = ""
+    workflow_run: WorkflowRun | None = None
 
 
 @dataclass(frozen=True)
@@ -276,6 +292,12 @@ class HostOutcome:
     result: RunResult | None = None
     error: DeployctlError | None = None
 
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What the gates said, however it ended."""
+        ended = self.result or self.error
+        return ended.verdicts if ended else ()
+
 
 @dataclass(frozen=True)
 class RolloutResult:
@@ -288,6 +310,7 @@ class RolloutResult:
         outcomes: of the hosts that were turned to, in their order; only the last can be an error.
         not_attempted: hosts that were not turned to, because one before them failed.
         seconds: all in all.
+        dry_run: nothing was to be changed.
     """
 
     action: Action
@@ -296,3 +319,4 @@ class RolloutResult:
     outcomes: tuple[HostOutcome, ...]
     not_attempted: tuple[str, ...]
     seconds: float
+    dry_run: bool = False

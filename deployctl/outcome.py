@@ -12,7 +12,8 @@ from deployctl.errors import (
     OutcomeUnknownError,
     RestoredError,
 )
-from deployctl.gates import busy
+from deployctl.facts import read_hold
+from deployctl.gates import busy, held
 from deployctl.image import shown
 from deployctl.transcript import Transcript
 
@@ -30,6 +31,7 @@ REASONS = {
     "crash-loop": "its container crashes again and again",
     "other-image": "its container runs another image than the one that was verified",
     "not-recreated": "its container was not made anew",
+    "persist-failed": "the tag could not be kept in the project's .env",
 }
 _CHANGES = {
     "hold": "a hold was set",
@@ -64,6 +66,7 @@ def lost(host: str, run: str, *, begun: bool) -> OutcomeUnknownError:
         f"the connection to {host} is lost and could not be made again; run {run} {doing}",
         state="not known from here: the run ends by itself in a recorded outcome",
         hint=f"deployctl follow {host} {run}",
+        about={"run": run},
     )
 
 
@@ -82,7 +85,11 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     }
     watch_it = "" if state == "untouched" else f"deployctl follow {host} {run}"
     return InterruptedByUserError(
-        "interrupted", f"stopped watching {host}", state=states[state], hint=watch_it
+        "interrupted",
+        f"stopped watching {host}",
+        state=states[state],
+        hint=watch_it,
+        about={"run": run},
     )
 
 
@@ -109,6 +116,7 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
         state=f"{shown_tag(back)} is back and healthy",
         hint=f"mend what the log shows and deploy a new commit; deployctl status {entry.service}",
         details=_shown_logs(transcript),
+        about=_about(entry),
     )
 
 
@@ -129,6 +137,7 @@ def _broken(transcript: Transcript, entry: history.Entry, host: str) -> Deployct
         state=state,
         hint=hint,
         details=_shown_logs(transcript),
+        about=_about(entry),
     )
 
 
@@ -138,6 +147,7 @@ def _interrupted(entry: history.Entry, host: str, service: str) -> DeployctlErro
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} was killed half way",
         state="not settled: the run left no outcome, and nothing was put back",
         hint=f"deployctl status {service}; then deploy again or roll back",
+        about=_about(entry),
     )
 
 
@@ -147,6 +157,7 @@ def _not_recorded(entry: history.Entry, host: str) -> DeployctlError:
         f"{entry.release.tag} runs on {host}, but that could not be written into the history",
         state=f"{entry.release.tag} runs and is healthy; the history does not know it",
         hint="make room on the host's disk and deploy the same tag again",
+        about=_about(entry),
     )
 
 
@@ -162,6 +173,8 @@ def _nothing_recorded(host: str, run: str) -> DeployctlError:
 def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> DeployctlError:
     if transcript.end == "busy":
         return busy(host, transcript.holder())
+    if transcript.end == "changed" and transcript.what == "hold" and not transcript.waited:
+        return held(read_hold(transcript.text))
     if transcript.end == "changed":
         what = _CHANGES.get(transcript.what, "something")
         return BusyError(
@@ -187,6 +200,15 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
         f"the connection to {host} broke before run {run} began; it was cancelled",
         hint="run the command again",
     )
+
+
+def _about(entry: history.Entry) -> dict[str, str]:
+    return {
+        "run": entry.run,
+        "tag": entry.release.tag,
+        "digest": entry.release.digest,
+        "previous-tag": entry.previous.tag if entry.previous else "",
+    }
 
 
 def _why(entry: history.Entry) -> str:

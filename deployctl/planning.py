@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from deployctl import gates, history
+from deployctl import drift, gates, history
 from deployctl.command import Command
 from deployctl.compose import start, up
 from deployctl.model import Action, Origin, Release
+from deployctl.readiness import LOW_DISK_KIB
 from deployctl.scripts import new_run_id
 from deployctl.situation import Situation
 from deployctl.transaction import Plan
-
-_LOW_DISK_KIB = 1024 * 1024
 
 
 def plan(
@@ -51,13 +50,15 @@ def plan(
         replicas=situation.configured.replicas,
         dependencies=tuple(d.name for d in situation.dependencies if d.absent),
         recreate=_runs_unwell(situation, release),
+        alone=_alone(situation),
+        env_file=_env_file(situation),
         seen_containers=situation.containers,
         seen_history=situation.history.size,
         files=files,
         image_store=situation.facts.image_store,
         next_seq=situation.history.next_seq,
         found=situation.history.unfinished(),
-        keep_tags=_tags_to_keep(situation, release),
+        keep_tags=_tags_to_keep(situation, action, release),
         origin=origin,
         wait=wait,
         now=now,
@@ -76,9 +77,24 @@ def commands(situation: Situation, release: Release, *, fetch: bool) -> tuple[st
             Command(("cd", service.directory)),
             *pull,
             *(start(files, dependency, variable, tag) for dependency in needed),
-            up(files, service.name, variable, tag),
+            up(files, service.name, variable, tag, alone=_alone(situation)),
         )
-    )
+    ) + ((f"# {variable}={tag} in {kept}",) if (kept := _env_file(situation)) else ())
+
+
+def _alone(situation: Situation) -> bool:
+    """Whether Compose shall not even look at what the service needs.
+
+    It always may where a plain `up` by hand need not find the same: see persist.
+    """
+    return not (_env_file(situation) and situation.untouched_by_compose)
+
+
+def _env_file(situation: Situation) -> str:
+    """The file that the tag is kept in; none where others would follow it (a gate of deploys)."""
+    service = situation.service
+    shared = situation.configuration.sharing_tag(service.name)
+    return drift.env_file(service) if service.persist and not shared else ""
 
 
 def notes(situation: Situation, target: history.Entry | None = None) -> tuple[str, ...]:
@@ -90,13 +106,14 @@ def notes(situation: Situation, target: history.Entry | None = None) -> tuple[st
             f"run {e.run} ({e.action} of {e.service} {e.release.tag}) was interrupted"
             for e in situation.history.unfinished()
         ),
+        *gates.dependency_changes(situation.dependencies),
         *(_rollback_notes(situation, target) if target else _deploy_notes(situation)),
     )
 
 
 def _disk_notes(situation: Situation) -> tuple[str, ...]:
     free = situation.facts.free_kib
-    if free is None or free >= _LOW_DISK_KIB:
+    if free is None or free >= LOW_DISK_KIB:
         return ()
     return (f"only {free // 1024} MiB are free below {situation.service.directory}",)
 
@@ -153,12 +170,21 @@ def _runs_unwell(situation: Situation, release: Release) -> bool:
     return not situation.well and any(c.image_id == release.image_id for c in situation.containers)
 
 
-def _tags_to_keep(situation: Situation, release: Release) -> tuple[str, ...] | None:
+def _tags_to_keep(situation: Situation, action: Action, release: Release) -> tuple[str, ...] | None:
     service = situation.service
     if service.keep == 0:
         return None
     running = [c.reference.tag for c in situation.containers]
     good = history.known_good_tags(situation.history, service.name, service.keep)
-    way_back = history.stack(situation.history.of(service.name))[-2:]
-    tags = [release.tag, *running, *good, *(entry.release.tag for entry in way_back)]
+    tags = [release.tag, *running, *good, *_way_back(situation, action, release)]
     return tuple(dict.fromkeys(tags))
+
+
+def _way_back(situation: Situation, action: Action, release: Release) -> list[str]:
+    """Where the next rollback goes once this run has succeeded, and what is above it."""
+    recorded = history.stack(situation.history.of(situation.service.name))
+    tags = [entry.release.tag for entry in recorded]
+    if action is Action.ROLLBACK and release.tag in tags:
+        while tags[-1] != release.tag:
+            tags.pop()
+    return tags[-2:]

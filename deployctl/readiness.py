@@ -1,8 +1,14 @@
-"""Whether a host can take a run at all: facts → the configuration, or the error to raise. Pure."""
+"""Whether a host can take a run at all: facts → the configuration, or the error to raise. Pure.
+
+A rule yields what keeps a host from taking a run, each as the error with its remedy. A deploy is
+stopped by the first; `deployctl check` shows all of them.
+"""
 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from deployctl.command import Completed
 from deployctl.compose import Configuration
@@ -11,12 +17,15 @@ from deployctl.facts import HostFacts
 from deployctl.image import shown
 from deployctl.inventory import Host, Service
 
+LOW_DISK_KIB = 1024 * 1024
+"""Free disk space below which a person should know of it."""
+
+Rule: TypeAlias = Callable[[HostFacts, Service, Host], Iterator[HostError]]
+
 
 def require_answers(facts: HostFacts, service: Service, host: Host) -> None:
     """Raise a HostError unless docker answers and the directory is there."""
-    _require_tools(facts, host)
-    _require_paths(facts, service, host)
-    _require_docker(facts, host)
+    _require(ANSWERS.values(), facts, service, host)
 
 
 def require_ready(facts: HostFacts, service: Service, host: Host) -> Configuration:
@@ -26,16 +35,8 @@ def require_ready(facts: HostFacts, service: Service, host: Host) -> Configurati
         HostError: it cannot, and why; each has its remedy.
     """
     require_answers(facts, service, host)
-    _require_own_state(facts, service, host)
-    _require_history(facts, service, host)
-    if facts.killed_at_logout:
-        raise HostError(
-            "killed-at-logout",
-            f"logind on {host.name} kills what {facts.user} leaves running at logout "
-            "(KillUserProcesses=yes): a deploy would die with the connection",
-            hint=f"on the host, as root: loginctl enable-linger {facts.user}",
-        )
-    if facts.configuration is None:
+    _require(CHANGES.values(), facts, service, host)
+    if facts.configuration is None:  # for mypy: the last rule looks at it
         raise _no_configuration(facts, service, host)
     return facts.configuration
 
@@ -57,10 +58,16 @@ def script_failed(host: Host, completed: Completed) -> HostError:
     )
 
 
-def _require_tools(facts: HostFacts, host: Host) -> None:
+def _require(rules: Iterable[Rule], facts: HostFacts, service: Service, host: Host) -> None:
+    for rule in rules:
+        for error in rule(facts, service, host):
+            raise error
+
+
+def _tools(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
     if facts.missing_tools:
         names = ", ".join(facts.missing_tools)
-        raise HostError(
+        yield HostError(
             "tool-missing",
             f"{host.name} lacks {names}",
             hint="install it on the host (docker.io, util-linux, coreutils and sed have all that "
@@ -68,18 +75,18 @@ def _require_tools(facts: HostFacts, host: Host) -> None:
         )
 
 
-def _require_paths(facts: HostFacts, service: Service, host: Host) -> None:
+def _paths(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     names = (service.directory, *service.compose_files)
     for name, state in zip(names, facts.paths, strict=False):
         if state != "ok":
             what = "directory" if name == service.directory else "compose file"
-            raise HostError(
+            yield HostError(
                 "path-" + state,
                 f"the {what} {shown(name)} on {host.name} {_PATH_STATES.get(state, state)}",
                 hint=f"compare it with services.{service.name} in the inventory",
             )
     if len(facts.paths) != len(names):
-        raise HostError("host-garbled", f"{host.name} did not answer all questions")
+        yield HostError("host-garbled", f"{host.name} did not answer all questions")
 
 
 _PATH_STATES = {
@@ -89,11 +96,14 @@ _PATH_STATES = {
 }
 
 
-def _require_docker(facts: HostFacts, host: Host) -> None:
-    if facts.containers is not None:
-        return
+def _docker(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
+    if facts.containers is None:
+        yield _no_docker(facts, host)
+
+
+def _no_docker(facts: HostFacts, host: Host) -> HostError:
     if facts.docker_problem == "denied":
-        raise HostError(
+        return HostError(
             "docker-denied",
             f"{facts.user} may not use docker on {host.name}",
             hint=f"on the host, as root: usermod -aG docker {facts.user} "
@@ -104,21 +114,21 @@ def _require_docker(facts: HostFacts, host: Host) -> None:
         "silent": "does not answer",
         "remote": "does not answer (DOCKER_HOST is set there)",
     }
-    raise HostError(
+    return HostError(
         "docker-down",
         f"docker on {host.name} {reasons.get(facts.docker_problem, 'does not answer')}",
         hint="on the host: systemctl status docker",
     )
 
 
-def _require_own_state(facts: HostFacts, service: Service, host: Host) -> None:
+def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     if facts.foreign_files:
         names = ", ".join(map(shown, facts.foreign_files))
         if facts.foreign_files[-1] == "not-writable":
             what = f"{service.state_directory} on {host.name} cannot be written by {facts.user}"
         else:
             what = f"files of another user are in {service.state_directory}: {names}"
-        raise HostError(
+        yield HostError(
             "state-foreign",
             what,
             hint=f"on the host, as root: chown -R {facts.user} {service.state_directory}, "
@@ -126,14 +136,29 @@ def _require_own_state(facts: HostFacts, service: Service, host: Host) -> None:
         )
 
 
-def _require_history(facts: HostFacts, service: Service, host: Host) -> None:
+def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     if not facts.history.readable:
         path = posixpath.join(service.state_directory, "history.jsonl")
-        raise HostError(
+        yield HostError(
             "history-unreadable",
             f"{path} on {host.name} is there but {facts.user} cannot read it",
             hint=f"on the host, as root: chown {facts.user} {path}",
         )
+
+
+def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
+    if facts.killed_at_logout:
+        yield HostError(
+            "killed-at-logout",
+            f"logind on {host.name} kills what {facts.user} leaves running at logout "
+            "(KillUserProcesses=yes): a deploy would die with the connection",
+            hint=f"on the host, as root: loginctl enable-linger {facts.user}",
+        )
+
+
+def _compose(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+    if facts.configuration is None:
+        yield _no_configuration(facts, service, host)
 
 
 def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostError:
@@ -152,3 +177,15 @@ def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostErr
         + " config",
         details=facts.complaints,
     )
+
+
+ANSWERS: dict[str, Rule] = {"tools": _tools, "files": _paths, "docker": _docker}
+"""What every question needs, by the name of the check."""
+
+CHANGES: dict[str, Rule] = {
+    "state": _state,
+    "history": _history,
+    "logout": _logout,
+    "compose": _compose,
+}
+"""What a change needs besides."""

@@ -18,6 +18,7 @@ def in_order(
     action: Action,
     service: str,
     tag: str,
+    dry_run: bool = False,
 ) -> RolloutResult:
     """Run on one host after the other and stop at the first that fails.
 
@@ -28,6 +29,7 @@ def in_order(
         action: for the result.
         service: for the result.
         tag: for the result; empty: a rollback to whatever was before.
+        dry_run: for the result.
     """
     started = time.monotonic()
     outcomes: list[HostOutcome] = []
@@ -45,6 +47,7 @@ def in_order(
         outcomes=tuple(outcomes),
         not_attempted=tuple(hosts[len(outcomes) :]),
         seconds=time.monotonic() - started,
+        dry_run=dry_run,
     )
 
 

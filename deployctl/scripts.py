@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import re
 import secrets
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from deployctl.command import Command
 from deployctl.compose import TAG_PLACEHOLDER
-from deployctl.inventory import Service
+from deployctl.image import Reference
+from deployctl.inventory import Registry, Service, Signature
 
 # Seconds. Each limit is more than the sum of those inside the script, which end first.
 PULL_LIMIT = 600
 PROBE_LIMIT = 90.0
-FETCH_LIMIT = PULL_LIMIT + 90.0
+FETCH_LIMIT = PULL_LIMIT + 540.0
+HOLD_LIMIT = 30.0
+REGISTRY_LIMIT = 20
+CHECK_LIMIT = REGISTRY_LIMIT + 90.0
 FOLLOW_LIMIT = 3600.0
 
 _HOST = Path(__file__).with_name("host")
@@ -52,15 +57,65 @@ def probe_command(service: Service, *, change: bool) -> Command:
         "change" if change else "status",
         service.directory,
         service.state_directory,
+        service.name,
         service.tag_variable,
         TAG_PLACEHOLDER,
         *service.compose_files,
     )
 
 
-def fetch_command(service: str, image: str, tag: str) -> Command:
-    """Return the command that brings an image to the host."""
-    return _script("fetch.sh", image, kept_image(service, tag), str(PULL_LIMIT))
+def fetch_command(
+    service: str,
+    image: str,
+    tag: str,
+    *,
+    login: Registry | None = None,
+    signature: Signature | None = None,
+    limit: int = PULL_LIMIT,
+) -> Command:
+    """Return the command that brings an image to the host.
+
+    Args:
+        service: whose image it is.
+        image: REPOSITORY:TAG.
+        tag: the same tag.
+        login: to the registry, for as long as the command runs; None: the host's own.
+        signature: that is looked for, with its key as text; None: none is.
+        limit: seconds for the pull.
+    """
+    annotations = signature.annotations if signature else ()
+    command = _script(
+        "fetch.sh",
+        image,
+        kept_image(service, tag),
+        str(limit),
+        Reference.parse(image).login_server,
+        login.username if login else "",
+        signature.key if signature else "",
+        *(f"{name}={value}" for name, value in annotations),
+    )
+    return replace(command, stdin=f"{login.password}\n".encode()) if login else command
+
+
+def check_command(service: Service) -> Command:
+    """Return the command that measures what only a check wants to know."""
+    return _script("check.sh", service.state_directory, kept_repository(service.name))
+
+
+def hold_command(service: Service, fields: str, seen: str) -> Command:
+    """Return the command that sets a hold.
+
+    Args:
+        service: whose deploys are held.
+        fields: who holds and why, as JSON without its braces.
+        seen: the hold that is to be replaced, as the script showed it; "null": there is none.
+    """
+    return _script("hold.sh", "set", service.state_directory, service.name, fields, seen)
+
+
+def lift_command(service: Service) -> Command:
+    """Return the command that lifts a hold."""
+    return _script("hold.sh", "lift", service.state_directory, service.name)
 
 
 def follow_command(state_directory: str, run: str, *, cancel: bool, watch: bool = True) -> Command:

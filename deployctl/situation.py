@@ -34,21 +34,16 @@ class Situation:
     @classmethod
     def of(cls, service: Service, facts: HostFacts, configuration: Configuration) -> Situation:
         """Pick out of the facts what concerns the service."""
-        project = configuration.project
         known = configuration.services.get(service.name)
-        conditions = known.dependencies if known else {}
         return cls(
             service=service,
             facts=facts,
             configuration=configuration,
-            containers=drift.containers_of(facts, service.name, project=project),
+            containers=drift.containers_of(facts, service.name, project=configuration.project),
             dependencies=tuple(
-                Dependency(
-                    name,
-                    conditions.get(name, ""),
-                    drift.containers_of(facts, name, project=project),
-                )
+                _dependency(facts, configuration, name, known.dependencies.get(name, ""))
                 for name in configuration.needed_by(service.name)
+                if known
             ),
         )
 
@@ -113,4 +108,24 @@ class Situation:
             and history.same_release(recorded.release, running, self.digests)
             and recorded.files == self.configuration.hash
             and not self.history.unfinished()
+            and (not self.service.persist or self.facts.kept_tag == tag)
         )
+
+    @property
+    def untouched_by_compose(self) -> bool:
+        """Whether Compose, asked to start the service, is known to leave what it needs alone."""
+        return all(d.as_made or d.absent for d in self.dependencies)
+
+
+def _dependency(
+    facts: HostFacts, configuration: Configuration, name: str, condition: str
+) -> Dependency:
+    containers = drift.containers_of(facts, name, project=configuration.project)
+    configured = configuration.services.get(name)
+    return Dependency(
+        name,
+        condition,
+        containers,
+        changes=drift.changes_since_made(facts, configured, containers),
+        as_made=drift.is_as_made(facts, configured, containers),
+    )

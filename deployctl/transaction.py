@@ -38,6 +38,8 @@ class Plan:
         replicas: containers that the service should have.
         dependencies: services that are started first.
         recreate: recreate the containers even where Compose sees no change.
+        alone: Compose shall not look at what the service needs.
+        env_file: the project's .env, in which the tag is kept; empty: it is kept nowhere.
         seen_containers: the service's containers that the decision was made on.
         seen_history: size of the history that the decision was made on, in bytes.
         files: hash of the resolved configuration.
@@ -62,6 +64,8 @@ class Plan:
     replicas: int
     dependencies: tuple[str, ...]
     recreate: bool
+    alone: bool
+    env_file: str
     seen_containers: tuple[Container, ...]
     seen_history: int
     files: str
@@ -110,6 +114,8 @@ def _options(plan: Plan) -> dict[str, str]:
         "--image-id": plan.release.image_id,
         "--kept-image": kept_image(service.name, plan.release.tag),
         "--recreate": "yes" if plan.recreate else "no",
+        "--alone": "yes" if plan.alone else "no",
+        "--env-file": plan.env_file,
         "--health-timeout": _centiseconds(service.health_timeout),
         "--stable-checked": _centiseconds(stable if stable is not None else 0),
         "--stable-unchecked": _centiseconds(stable if stable is not None else STABLE_UNCHECKED),
@@ -157,6 +163,7 @@ def _record(plan: Plan) -> str:
         by=plan.origin.by,
         source=plan.origin.source,
         run_url=plan.origin.run_url,
+        workflow_run=plan.origin.workflow_run,
     )
 
 

@@ -8,6 +8,9 @@ import typer
 
 from deployctl import __version__
 from deployctl.cli.changes import deploy, follow, rollback
+from deployctl.cli.check import check
+from deployctl.cli.holds import hold, unhold
+from deployctl.cli.lint import lint
 from deployctl.cli.questions import history, status
 
 app = typer.Typer(
@@ -35,5 +38,5 @@ def _common(
     """Deploy and roll back one Docker Compose service over SSH."""
 
 
-for _command in (deploy, rollback, status, history, follow):
+for _command in (deploy, rollback, status, history, check, follow, hold, unhold, lint):
     app.command()(_command)

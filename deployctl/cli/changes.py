@@ -9,13 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl.cli.context import chosen_hosts, end_with, link_to, origin, read_inventory, seconds
+from deployctl.cli.context import (
+    chosen_hosts,
+    end_with,
+    link_to,
+    origin,
+    read_inventory,
+    seconds,
+    with_key,
+)
 from deployctl.cli.options import (
     DEFAULT_INVENTORY,
     DryRunOption,
     HostOption,
     InventoryOption,
     JsonOption,
+    NoGithubOption,
     ServiceArgument,
     VerboseOption,
     WaitOption,
@@ -43,11 +52,15 @@ def deploy(
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
 ) -> None:
     """Make the service run a tag that was built, scanned and pushed."""
     read = read_inventory(inventory)
     wanted = read.service(service)
-    _check_tag_first(read, wanted, tag)
+    _ask_gates_without_host(read, wanted, tag, digest)
+    gates = with_key(read.gates)
+    if wanted.registry and not dry_run:
+        wanted.registry.require()
     patience = seconds(wait)
 
     def run_on(link: Link, observer: Observer) -> RunResult:
@@ -56,7 +69,7 @@ def deploy(
 
         request = Request(
             service=wanted,
-            gates=read.gates,
+            gates=gates,
             origin=origin(os.environ),
             environment=os.environ,
             observer=observer,
@@ -69,7 +82,10 @@ def deploy(
         return deploy(link, request, tag)
 
     hosts = _hosts(read, wanted, host)
-    _roll_out(hosts, run_on, "deploy", service, tag, json=json, verbose=verbose)
+    output = Output(os.environ, json=json, github=not no_github)
+    _roll_out(
+        hosts, run_on, "deploy", service, tag, output=output, verbose=verbose, dry_run=dry_run
+    )
 
 
 def rollback(
@@ -83,6 +99,7 @@ def rollback(
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
 ) -> None:
     """Take the service back to the release before, or to a named one."""
     read = read_inventory(inventory)
@@ -108,7 +125,17 @@ def rollback(
         return rollback(link, request)
 
     hosts = _hosts(read, wanted, host)
-    _roll_out(hosts, run_on, "rollback", service, tag or "", json=json, verbose=verbose)
+    output = Output(os.environ, json=json, github=not no_github)
+    _roll_out(
+        hosts,
+        run_on,
+        "rollback",
+        service,
+        tag or "",
+        output=output,
+        verbose=verbose,
+        dry_run=dry_run,
+    )
 
 
 def follow(
@@ -117,6 +144,7 @@ def follow(
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
 ) -> None:
     """Watch a run again after the connection was lost, and learn its outcome."""
     read = read_inventory(inventory)
@@ -128,7 +156,8 @@ def follow(
 
         return follow(link, services, run, observer)
 
-    _roll_out([target], run_on, "deploy", "", "", json=json, verbose=verbose)
+    output = Output(os.environ, json=json, github=not no_github)
+    _roll_out([target], run_on, "deploy", "", "", output=output, verbose=verbose)
 
 
 def _hosts(inventory: Inventory, service: Service, only: Sequence[str] | None) -> tuple[Host, ...]:
@@ -143,8 +172,9 @@ def _roll_out(
     service: str,
     tag: str,
     *,
-    json: bool,
+    output: Output,
     verbose: bool,
+    dry_run: bool = False,
 ) -> None:
     from deployctl import rollout
     from deployctl.model import Action
@@ -152,17 +182,37 @@ def _roll_out(
 
     by_name = {host.name: host for host in hosts}
     with Progress(sys.stderr, os.environ, verbose=verbose) as progress:
+        observer = output.observer(progress)
 
         def on_host(name: str) -> RunResult:
             with link_to(by_name[name]) as link:
-                return run_on(link, progress)
+                return run_on(link, observer)
 
         result = rollout.in_order(
-            list(by_name), on_host, progress, action=Action(action), service=service, tag=tag
+            list(by_name),
+            on_host,
+            observer,
+            action=Action(action),
+            service=service,
+            tag=tag,
+            dry_run=dry_run,
         )
     exit_status = rollout.exit_status(result)
-    Output(os.environ, json=json).rollout(result, exit_status)
+    output.rollout(result, exit_status)
     end_with(exit_status)
+
+
+def _ask_gates_without_host(
+    inventory: Inventory, service: Service, tag: str, digest: str | None
+) -> None:
+    """What is refused anyway is refused before any secret or host is needed."""
+    from deployctl import gates
+    from deployctl.checklist import DEPLOY, Checklist
+
+    checklist = Checklist(DEPLOY)
+    with checklist.told_with_errors():
+        for verdict in gates.without_host(tag, digest, service, inventory.gates, os.environ):
+            checklist.add(verdict)
 
 
 def _check_tag_first(inventory: Inventory, service: Service, tag: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,18 +15,46 @@ import typer
 
 from deployctl import errors
 from deployctl.errors import UsageError
-from deployctl.inventory import Inventory, Service, load, parse_duration
+from deployctl.inventory import Gates, Inventory, Service, load, parse_duration
 from deployctl.link import Link
 
 if TYPE_CHECKING:
     from deployctl.events import Event, Observer
     from deployctl.inventory import Host
-    from deployctl.model import Origin
+    from deployctl.model import Origin, WorkflowRun
 
 
 def read_inventory(path: str) -> Inventory:
     """Read the inventory, with the values of this process's environment."""
     return load(Path(path), os.environ)
+
+
+def with_key(gates: Gates) -> Gates:
+    """Return the same gates with the text of the key that signatures are verified with.
+
+    Raises:
+        UsageError: the environment lacks it, or its file cannot be read or holds none.
+    """
+    signature = gates.signature
+    if signature is None:
+        return gates
+    signature.require()
+    if not signature.key_file:
+        return gates
+    from dataclasses import replace
+
+    from deployctl.inventory.checks import public_key
+
+    try:
+        text = Path(signature.key_file).read_text("ascii")
+        key = public_key(text if "-----BEGIN" in text else "-----BEGIN", home=None, base="")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "key-unreadable",
+            f"gates.signature.key: {signature.key_file} holds no public key: {error}",
+            hint="name the file that cosign generate-key-pair calls cosign.pub",
+        ) from None
+    return replace(gates, signature=replace(signature, key=key, key_file=""))
 
 
 def link_to(host: Host, meanwhile: Callable[[], object] | None = None) -> Link:
@@ -46,8 +75,36 @@ def origin(environment: Mapping[str, str]) -> Origin:
             by=environment.get("GITHUB_ACTOR", "unknown"),
             source="github-actions",
             run_url=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
+            workflow_run=_workflow_run(environment),
         )
     return Origin(by=f"{_user()}@{socket.gethostname()}", source="terminal")
+
+
+def _workflow_run(environment: Mapping[str, str]) -> WorkflowRun | None:
+    """The run that GitHub's variables name, as https://docs.github.com/actions has them."""
+    from deployctl.model import WorkflowRun
+
+    workflow = _workflow(environment)
+    number, attempt = environment.get("GITHUB_RUN_NUMBER"), environment.get("GITHUB_RUN_ATTEMPT")
+    if not workflow or not _counts(number):
+        return None
+    return WorkflowRun(
+        workflow,
+        int(number or 0),
+        int(attempt or 0) if _counts(attempt) else 1,
+        environment.get("GITHUB_SHA", ""),
+    )
+
+
+def _workflow(environment: Mapping[str, str]) -> str:
+    """What counts the runs: the file of the workflow, whichever branch it is on."""
+    path, _, _ = environment.get("GITHUB_WORKFLOW_REF", "").partition("@refs/")
+    name, repository = environment.get("GITHUB_WORKFLOW"), environment.get("GITHUB_REPOSITORY")
+    return path or (f"{repository}: {name}" if repository and name else "")
+
+
+def _counts(text: str | None) -> bool:
+    return text is not None and re.fullmatch("[1-9][0-9]{0,8}", text) is not None
 
 
 def _user() -> str:

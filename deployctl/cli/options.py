@@ -58,6 +58,9 @@ JsonOption = Annotated[
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", help="Say more about what is done on the hosts.")
 ]
+NoGithubOption = Annotated[
+    bool, typer.Option("--no-github", help="In a GitHub workflow, print as anywhere else.")
+]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what would run where, and change nothing.")
 ]

@@ -18,6 +18,7 @@ from deployctl.cli.options import (
     HostOption,
     InventoryOption,
     JsonOption,
+    NoGithubOption,
     OptionalService,
     VerboseOption,
 )
@@ -41,6 +42,7 @@ def status(
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
 ) -> None:
     """Say what runs, what is recorded, and whether the two agree."""
     read = read_inventory(inventory)
@@ -57,7 +59,7 @@ def status(
     if check and any(not row.in_sync for row in rows if not row.error):
         statuses.append(errors.EXIT_DRIFT)
     worst = errors.worst(statuses)
-    Output(os.environ, json=json).status(rows, worst)
+    Output(os.environ, json=json, github=not no_github).status(rows, worst)
     end_with(worst)
 
 
@@ -68,6 +70,7 @@ def history(
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
+    no_github: NoGithubOption = False,
 ) -> None:
     """Show what was deployed, by whom, and how it ended."""
     read = read_inventory(inventory)
@@ -81,7 +84,7 @@ def history(
     read.resolve_hosts(by_host)
     results = in_parallel(list(by_host), ask)
     worst = errors.worst([r.error.exit_status for r in results if r.error])
-    Output(os.environ, json=json).history(results, worst)
+    Output(os.environ, json=json, github=not no_github).history(results, worst)
     end_with(worst)
 
 

@@ -1,11 +1,15 @@
 #!/bin/sh
 # Brings the image of a tag to the host and says what it is. What runs is not touched.
 #
-# usage: fetch.sh IMAGE KEPT_IMAGE LIMIT
+# usage: fetch.sh IMAGE KEPT_IMAGE LIMIT SERVER USERNAME KEY [NAME=VALUE...]
 #
 #   IMAGE       what the compose files call it: REPOSITORY:TAG
 #   KEPT_IMAGE  the name under which it is protected from `docker image prune`
 #   LIMIT       seconds for the pull
+#   SERVER      its registry, as docker's own configuration calls it
+#   USERNAME    to log in with there, the password being on standard input; empty: as the host is
+#   KEY         public key (PEM) whose signature over the digest is looked for; empty: none is
+#   NAME=VALUE  annotations that the signature must have
 #
 # If the pull moves IMAGE to other content, it is put back before this returns: a refused
 # deploy leaves nothing that a later `up` could pick up. The lines printed are facts, as in
@@ -15,18 +19,33 @@ LC_ALL=C
 export LC_ALL
 
 docker_limit=30 # seconds for one docker call other than the pull
+cosign_limit=60 # seconds for one digest; fetch_command waits for five
 
 main() {
-    image=$1 kept_image=$2 limit=$3
+    image=$1 kept_image=$2 limit=$3 server=$4 username=$5 key=$6
+    shift 6
     # The name must be put back even if the client is gone by then.
     trap '' HUP INT TERM PIPE
+    remove_left_logins
+    if [ -n "$username" ]; then
+        with_login "$@"
+    else
+        fetch "$@"
+    fi
+}
+
+fetch() {
     before=$(image_id "$image")
     emit pull pull
-    [ "$status" = 0 ] || return 0
+    if [ "$status" != 0 ]; then
+        [ -n "$username" ] || emit own-login is_logged_in
+        return 0
+    fi
     after=$(image_id "$image")
     keep
     emit image show_image
     put_back
+    [ -z "$key" ] || verify_signatures "$@"
 }
 
 # A name that stands for another image already is left alone: the gates decide about it.
@@ -40,6 +59,120 @@ put_back() {
     fi
 }
 
+# ---------------------------------------------------------------- login
+
+# The login lives in a directory of its own for as long as this runs. It is removed by a process
+# in another session, which waits for the end of a pipe: however this one ends, SIGKILL included,
+# the kernel closes the pipe. What a power cut or a kill of both leaves is in memory (tmpfs) where
+# there is such a place, and the next fetch removes it.
+with_login() {
+    make_login || make_login || {
+        printf '{"fact":"login","output":"","status":1}\n'
+        return 0
+    }
+    # The pipe is descriptor 7, the lock 8: what a killed shell leaves behind must not have them.
+    # shellcheck disable=SC2016 # the inner shell expands it
+    {
+        fetch_logged_in "$@" 7>&1 >&5 5>&- |
+            setsid sh -c 'cat >/dev/null; rm -rf -- "$1"' cleaner "$login" >/dev/null 2>&1 5>&- 8>&-
+    } 5>&1
+}
+
+fetch_logged_in() {
+    keep_endpoint
+    DOCKER_CONFIG=$login
+    export DOCKER_CONFIG
+    emit login log_in
+    [ "$status" != 0 ] || fetch "$@"
+}
+
+# A lock that dies with its holders tells a login that is in use from one that was left behind.
+make_login() {
+    for base in $(login_places); do
+        login=$base/deployctl-login-$(id -u)-$$
+        if (umask 077 && mkdir "$login") 2>/dev/null; then
+            command exec 8>"$login/lock" && flock -n 8 && [ -e "$login/lock" ]
+            return
+        fi
+    done
+    return 1
+}
+
+# In a directory for everybody, only what is this user's own is touched.
+remove_left_logins() {
+    for base in $(login_places); do
+        set -- "$base"/deployctl-login-*
+        [ -e "$1" ] || continue
+        find "$base" -maxdepth 1 -name 'deployctl-login-*' -user "$(id -u)" 2>/dev/null |
+            while read -r left; do
+                (flock -n 8 && rm -rf -- "$left") 8>"$left/lock"
+            done 2>/dev/null
+    done
+}
+
+# In memory first. Names with blanks in them are passed over.
+login_places() {
+    for place in /dev/shm "${XDG_RUNTIME_DIR-}" /tmp; do
+        if [ -d "$place" ] && [ -w "$place" ]; then
+            printf '%s\n' "$place"
+        fi
+    done
+}
+
+# The user's own configuration is left out, but which docker it talks to must stay the same.
+keep_endpoint() {
+    if [ -z "${DOCKER_HOST-}" ] && [ -d "${DOCKER_CONFIG:-${HOME-}/.docker}/contexts" ]; then
+        DOCKER_HOST=$(limited docker context inspect --format '{{.Endpoints.docker.Host}}') || return 0
+        unset DOCKER_CONTEXT
+        export DOCKER_HOST
+    fi
+}
+
+# An entry beforehand keeps docker from handing the password to a credential store of the user's.
+log_in() {
+    printf '{"auths":{"%s":{}}}\n' "$server" >"$login/config.json"
+    limited docker login --username "$username" --password-stdin "$server" 2>&1 7>&- 8>&-
+}
+
+# Whether the user is logged in there, as far as the configuration tells.
+is_logged_in() {
+    own=${DOCKER_CONFIG:-${HOME-}/.docker}/config.json
+    [ -r "$own" ] && grep -q -F -e "\"$server\"" -e '"credsStore"' "$own"
+}
+
+# ---------------------------------------------------------------- signature
+
+# Over the digest, and as the registry has it: nothing on this host is taken for granted.
+verify_signatures() {
+    if ! command -v cosign >/dev/null; then
+        printf '{"fact":"cosign","output":"","status":1}\n'
+        return 0
+    fi
+    for annotation; do
+        set -- "$@" --annotations "$annotation"
+        shift
+    done
+    repo_digests | while read -r reference; do
+        emit "signature ${reference##*@}" verify "$@" "$reference" </dev/null
+    done
+}
+
+repo_digests() {
+    limited docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$after" |
+        grep -x -E "[^@\"\\\\]+@sha256:[0-9a-f]{64}" | grep -F "${image%:*}@" | head -n 5
+}
+
+# By the key alone: the transparency log would need the public internet, and a trust of its own.
+verify() {
+    said=$(DEPLOYCTL_PUBLIC_KEY=$key timeout -k 5 "$cosign_limit" cosign verify \
+        --key env://DEPLOYCTL_PUBLIC_KEY --insecure-ignore-tlog=true "$@" 2>&1 7>&- 8>&-)
+    verified=$?
+    printf '%s\n' "$said" | tail -c 4096
+    return "$verified"
+}
+
+# ---------------------------------------------------------------- docker
+
 # Prints fact NAME with what COMMAND says on its standard output, and its exit status.
 emit() {
     name=$1
@@ -48,7 +181,7 @@ emit() {
     { status=$({ {
         "$@"
         echo $? >&3
-    } | base64 | tr -d '\n' >&4; } 3>&1); } 4>&1
+    } | base64 7>&- 8>&- | tr -d '\n' 7>&- 8>&- >&4; } 3>&1); } 4>&1
     printf '","status":%s}\n' "$status"
 }
 
@@ -68,7 +201,7 @@ show_image() {
 
 # Its words go along: they are the evidence when it fails.
 pull() {
-    timeout -k 5 "$limit" docker pull "$image" 2>&1
+    timeout -k 5 "$limit" docker pull "$image" 2>&1 7>&- 8>&-
 }
 
 main "$@"

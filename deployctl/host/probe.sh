@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says what deployctl needs to know about a host and a Compose project on it. Changes nothing.
 #
-# usage: probe.sh MODE DIRECTORY STATE_DIRECTORY TAG_VARIABLE PLACEHOLDER COMPOSE_FILE...
+# usage: probe.sh MODE DIRECTORY STATE_DIRECTORY SERVICE TAG_VARIABLE PLACEHOLDER COMPOSE_FILE...
 #
 #   MODE  status: what runs and what is recorded; change: also all that a deploy depends on
 #
@@ -15,12 +15,13 @@ docker_limit=30      # seconds for one docker call
 history_bytes=262144 # of the history's end; about 200 runs
 
 main() {
-    mode=$1 directory=$2 state=$3 tag_variable=$4 placeholder=$5
-    shift 5
+    mode=$1 directory=$2 state=$3 service=$4 tag_variable=$5 placeholder=$6
+    shift 6
     host_fact
     tools_fact
     path_facts "$@"
     cd "$directory" 2>/dev/null || return 0
+    project_directory=$(dirname "$1") # which is what Compose takes for it
     command -v docker >/dev/null && command -v timeout >/dev/null || return 0
     # The slow `compose config` runs beside the other facts: cat passes it on at the end.
     compose_facts "$@" | {
@@ -146,10 +147,24 @@ socket_state() {
     fi
 }
 
+# Compose takes its time to start: what is asked of it, it is asked at once.
 compose_facts() {
     [ "$mode" = change ] || return 0
-    emit config compose_config "$@"
-    [ "$status" = 0 ] || emit compose limited docker compose version --short
+    emit hashes compose_hashes "$@" | {
+        emit config compose_config "$@"
+        [ "$status" = 0 ] || emit compose limited docker compose version --short
+        cat
+    }
+}
+
+# What Compose would write on each service's containers today: "SERVICE HASH" lines.
+compose_hashes() {
+    file_count=$#
+    for file; do
+        set -- "$@" -f "$file"
+    done
+    shift "$file_count"
+    limited env "$tag_variable=$placeholder" docker compose "$@" --profile '*' config --hash '*' 2>/dev/null
 }
 
 # The resolved configuration, with a placeholder as the tag: it says which image the tag
@@ -172,16 +187,28 @@ compose_config() {
 state_facts() {
     history_fact
     lock_fact
-    emit hold show_if_there "$state/hold"
+    emit hold show_hold "$state/holds/$service"
     [ "$mode" = change ] || return 0
     emit foreign foreign_files
     emit disk df -Pk "$directory"
+    emit kept-tag kept_tag
     logout_fact
 }
 
-show_if_there() {
-    if [ -e "$1" ]; then
-        cat "$1"
+# The value of the tag's variable that a plain `docker compose up` would take, and nothing else of
+# the file: it holds secrets. As transact.sh writes it.
+kept_tag() {
+    [ -r "$project_directory/.env" ] || return 0
+    sed -nE "s/^[[:space:]]*(export[[:space:]]+)?${tag_variable}[[:space:]]*=[[:blank:]]*(sha-[0-9a-f]+)([[:space:]].*)?\$/\\2/p" \
+        "$project_directory/.env" | tail -n 1
+}
+
+# Any file is a hold, an empty one too; what is no file is one that cannot be read.
+show_hold() {
+    if [ -f "$1" ]; then
+        head -c 65536 "$1" && echo
+    else
+        ! [ -e "$1" ] && ! [ -L "$1" ]
     fi
 }
 

@@ -65,6 +65,8 @@ read_options() {
             --image-id) image_id=$2 ;;                 # the verified content
             --kept-image) kept_image=$2 ;;             # our own name for it
             --recreate) recreate=$2 ;;                 # yes: also when compose sees no change
+            --alone) alone=$2 ;;                       # yes: compose shall not look at what the service needs
+            --env-file) env_file=$2 ;;                 # the project's .env, to keep the tag in; empty: nowhere
             --health-timeout) health_timeout=$2 ;;     # centiseconds, as the next two
             --stable-checked) stable_checked=$2 ;;     # to stay up, with a health check
             --stable-unchecked) stable_unchecked=$2 ;; # and without one
@@ -106,6 +108,10 @@ begin() {
         return 0
     }
     nothing_changed "$@" || return 0
+    env_file_is_ours || {
+        say '{"event":"refused","what":".env"}'
+        return 0
+    }
     say '{"event":"begun"}'
     detach "$@"
     follow
@@ -190,8 +196,8 @@ say_unclaimed() {
 
 # What the gates decided on must still hold, now that nobody else can change it.
 nothing_changed() {
-    if [ "$ignore_hold" = no ] && [ -e "$state/hold" ]; then
-        say_encoded changed hold "$(cat "$state/hold")"
+    if [ "$ignore_hold" = no ] && { [ -e "$state/holds/$service" ] || [ -L "$state/holds/$service" ]; }; then
+        say_encoded changed hold "$(cat "$state/holds/$service")"
         return 1
     fi
     if [ "$(($(wc -c <"$history")))" != "$expect_history" ]; then
@@ -327,7 +333,7 @@ change() {
         refuse_unrecorded
         return 1
     fi
-    if release "$@"; then
+    if release "$@" && keep_tag "$tag"; then
         keep_configuration
         settle succeeded
         limited docker tag "$image_id" "$kept_image"
@@ -388,7 +394,15 @@ compose_up() {
     else
         set -- "$@" up -d
     fi
-    with_tag "$tag" "$@" --no-deps --no-build --pull never "$service" || fail up-failed
+    compose_up_service "$tag" "$@" || fail up-failed
+}
+
+# compose_up_service TAG COMMAND…: nothing but the service is made anew. With --no-deps compose does
+# not even look at what it needs, but leaves it out of the service's hash, too: the next plain `up`
+# by hand would then recreate the service.
+compose_up_service() {
+    [ "$alone" = no ] || set -- "$@" --no-deps
+    with_tag "$@" --no-build --pull never "$service"
 }
 
 with_tag() {
@@ -546,6 +560,8 @@ put_back() {
     else
         step restore
         if restore "$@" || restore "$@"; then
+            # The file still names what was there before; this is for one that named nothing.
+            keep_tag "$restore_tag"
             reason=$failure
             settle restored
         else
@@ -607,9 +623,66 @@ remove_leftovers() {
 restore_up() {
     kept=$state/releases/$service/$restore_config.yml
     if [ -n "$restore_config" ] && [ -r "$kept" ]; then
+        alone=yes
         set -- docker compose -p "$project" --project-directory "$(dirname "$4")" -f "$kept"
     fi
-    with_tag "$restore_tag" "$@" up -d --force-recreate --no-deps --no-build --pull never "$service"
+    compose_up_service "$restore_tag" "$@" up -d --force-recreate
+}
+
+# ---------------------------------------------------------------- the tag in .env
+
+# It is replaced by a new file, which must be allowed to take its place and look like it.
+env_file_is_ours() {
+    [ -n "$env_file" ] || return 0
+    env_file=$(readlink -f "$env_file") || return 1
+    [ -w "$(dirname "$env_file")" ] || return 1
+    [ ! -e "$env_file" ] || { [ -f "$env_file" ] && [ -r "$env_file" ] &&
+        [ -n "$(find "$env_file" -user "$(id -u)")" ]; }
+}
+
+# Where a plain `docker compose up` by hand finds it. Written once the release is known to run well,
+# so that what the file names is always a release that was good here.
+keep_tag() {
+    [ -n "$env_file" ] || return 0
+    step persist
+    env_file=$(readlink -f "$env_file")
+    rm -f "$env_file".deployctl-*
+    new_env_file=$env_file.deployctl-$run
+    assignment="^[[:space:]]*(export[[:space:]]+)?${tag_variable}[[:space:]]*=[[:blank:]]*"
+    if write_env_file "$1" && env_file_is_whole "$1" && mv "$new_env_file" "$env_file"; then
+        sync "$(dirname "$env_file")"
+        return 0
+    fi
+    rm -f "$new_env_file"
+    fail persist-failed
+}
+
+# The new content, in a file with the old one's mode. Only the last assignment counts for compose,
+# and only its value is changed.
+write_env_file() {
+    if [ -e "$env_file" ]; then
+        cp -p "$env_file" "$new_env_file" || return 1
+        number=$(grep -nE "$assignment" "$env_file" | tail -n 1 | cut -d : -f 1)
+        env_file_with "$1" | dd of="$new_env_file" bs=64k conv=fsync 2>/dev/null
+    else
+        printf '%s=%s\n' "$tag_variable" "$1" | dd of="$new_env_file" bs=64k conv=fsync 2>/dev/null
+    fi
+}
+
+# A line may be new, none may be gone.
+env_file_is_whole() {
+    [ ! -e "$env_file" ] || [ "$(wc -l <"$new_env_file")" -ge "$(wc -l <"$env_file")" ] || return 1
+    grep -E "$assignment" "$new_env_file" | tail -n 1 | grep -qE "$assignment$1([[:space:]]|\$)"
+}
+
+env_file_with() {
+    if [ -n "$number" ]; then
+        sed -E "${number}s/($assignment)(\"[^\"]*\"|'[^']*'|[^[:space:]#]*)/\\1$1/" "$env_file"
+    else
+        cat "$env_file"
+        [ -z "$(tail -c 1 "$env_file")" ] || echo
+        printf '%s=%s\n' "$tag_variable" "$1"
+    fi
 }
 
 # ---------------------------------------------------------------- the record
@@ -617,7 +690,12 @@ restore_up() {
 # settle EVENT: the outcome, first in the history, then for those who follow.
 settle() {
     append "$1" || event '{"event":"not-recorded"}'
-    printf '%s\n' "$entry" >"$run_directory/outcome.new" && mv "$run_directory/outcome.new" "$run_directory/outcome"
+    mark_outcome || { free_reserve && mark_outcome; } || rm -f "$run_directory/outcome.new"
+}
+
+mark_outcome() {
+    printf '%s\n' "$entry" >"$run_directory/outcome.new" &&
+        mv "$run_directory/outcome.new" "$run_directory/outcome"
 }
 
 append() {
@@ -628,12 +706,21 @@ append() {
 append_line() {
     entry=$(printf '{"v":1,"seq":%s,"at":"%s","event":"%s",%s,"reason":"%s","seconds":%s}' \
         "$seq" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$reason" "$(seconds_since_start)")
+    size_before=$(($(wc -c <"$history")))
     if ! append_synced; then
         # The disk is full: this is what the reserve is for.
         free_reserve
-        is_appended || append_synced || return 1
+        is_appended || { take_back_half_a_line && append_synced; } || {
+            take_back_half_a_line
+            return 1
+        }
     fi
     seq=$((seq + 1))
+}
+
+# What there was room for. Nobody else appends: the lock is held.
+take_back_half_a_line() {
+    dd if=/dev/null of="$history" bs=1 seek="$size_before" conv=fsync 2>/dev/null
 }
 
 # Whether only the syncing failed: the same line twice would look like a line put in by hand.
@@ -676,9 +763,22 @@ prune_images() {
     limited docker image ls --format '{{.Tag}}' "$kept_repository" | while read -r old; do
         case " $keep " in
             *" $old "*) ;;
-            *) limited docker image rm "$kept_repository:$old" "${image%:*}:$old" ;;
+            *) forget "$old" ;;
         esac
     done
+}
+
+forget() {
+    limited docker image rm "$kept_repository:$1"
+    used_by_others "$1" || limited docker image rm "${image%:*}:$1"
+}
+
+# Services may share a repository: what a container was made of, or another service keeps, stays
+# under its name. What cannot be asked stays, too.
+used_by_others() {
+    users=$(limited docker ps -aq --filter "ancestor=${image%:*}:$1" &&
+        limited docker image ls --format '{{.Repository}}' --filter "reference=${kept_repository%/*}/*:$1") || return 0
+    [ -n "$users" ]
 }
 
 prune_files() {

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from deployctl.inventory.checks import parse_duration
-from deployctl.inventory.model import EnvironmentProblem, Gates, Host, Inventory, Service
+from deployctl.inventory.model import (
+    EnvironmentProblem,
+    Gates,
+    Host,
+    Inventory,
+    Registry,
+    Service,
+    Signature,
+)
 from deployctl.inventory.parser import load, parse
 
 __all__ = [
@@ -11,7 +19,9 @@ __all__ = [
     "Gates",
     "Host",
     "Inventory",
+    "Registry",
     "Service",
+    "Signature",
     "load",
     "parse",
     "parse_duration",

@@ -26,6 +26,8 @@ _USER = r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*"
 _JUMP = r"(?:(?P<user>[^@]+)@)?(?P<address>\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]+))?"
 _FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
 _PUBLIC_KEY = r"((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+) +([A-Za-z0-9+/]+={0,2})(?: .*)?"
+_REGISTRY = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
+_ANNOTATION = r"[^=,]+"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _RESERVED_VARIABLE = r"(?:PATH|HOME|IFS|ENV|PWD|SHELL|USER)|(?:LD|DOCKER|COMPOSE|DEPLOYCTL)_.*"
 _DURATION = (
@@ -36,6 +38,7 @@ _REF = r"refs/(?:heads|tags)/[^/].*"
 # git-check-ref-format(1); the wildcard has a message of its own.
 _REF_MISFIT = r"[ ~^:?\[\\]|\.\.|@\{|//|/\.|(?:/|\.|\.lock)$|\.lock/"
 _LARGEST_PORT = 65535
+_KEY_IN_BASE64 = "LS0tLS1CRUdJTi"  # of -----BEGIN
 
 
 def plain(text: str) -> str:
@@ -128,22 +131,65 @@ def host_key(text: str) -> str:
 
 
 def private_key(text: str) -> str:
-    """Accept the text of a private key, however the secret store wrapped it."""
+    """Accept what can be a private key; what happened to it in a secret store, ssh.keys mends."""
     key = text.replace("\r\n", "\n").strip()
     if key.startswith(("ssh-", "ecdsa-", "sk-")):
         raise ValueError("is a public key: the private one is needed")
-    if not key.startswith("-----BEGIN"):
+    whole = "BEGIN" in key and "PRIVATE KEY" in key
+    if not whole and not key.startswith(_KEY_IN_BASE64):
         raise ValueError("is not a private key: its first line reads -----BEGIN … PRIVATE KEY-----")
-    if "\n" not in key or "\0" in key:
-        raise ValueError(
-            "is a private key that lost its line breaks: store it as it is in the file"
-        )
     return key + "\n"
 
 
 def passphrase(text: str) -> str:
     """Accept a passphrase; a line break at its end was not typed by its owner."""
     return text.rstrip("\r\n")
+
+
+def registry(text: str) -> str:
+    """Accept the registry that images name: HOST or HOST:PORT."""
+    if "://" in plain(text) or "/" in text:
+        raise ValueError("is more than a registry: write HOST or HOST:PORT, as images name it")
+    return _matching(_REGISTRY, text, "is not a registry: write HOST or HOST:PORT")
+
+
+def registry_user(text: str) -> str:
+    """Accept a registry's login name; no option parser can misread it."""
+    if plain(text).startswith("-"):
+        raise ValueError("would be read as an option")
+    return text
+
+
+def password(text: str) -> str:
+    """Accept a password or token; a line break at its end was not typed by its owner."""
+    found = text.strip("\r\n")
+    if re.search(_CONTROL, found):
+        raise ValueError("has a control character in it (such as a newline)")
+    return found
+
+
+def public_key(text: str, *, home: str | None, base: str) -> str:
+    """Accept a public key in PEM, or the path of one on this computer."""
+    if "PRIVATE KEY" in text:
+        raise ValueError("is a private key: the public one is needed")
+    if not text.lstrip().startswith("-----BEGIN"):
+        return local_file(text, home=home, base=base)
+    lines = text.strip().splitlines()
+    if lines[0] != "-----BEGIN PUBLIC KEY-----" or lines[-1] != "-----END PUBLIC KEY-----":
+        raise ValueError("is not a public key: it reads -----BEGIN PUBLIC KEY-----, as cosign.pub")
+    return "\n".join(lines) + "\n"
+
+
+def annotation_value(text: str) -> str:
+    """Accept the value of a signature's annotation; cosign splits at commas."""
+    if "," in plain(text):
+        raise ValueError("has a comma in it, which cosign takes for the end of an annotation")
+    return text
+
+
+def annotation_name(text: str) -> str:
+    """Accept the name of a signature's annotation."""
+    return _matching(_ANNOTATION, plain(text), "cannot name an annotation: it has no '=' or ','")
 
 
 def directory(text: str) -> str:

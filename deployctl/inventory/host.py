@@ -68,7 +68,7 @@ def read_host(
     section: Section, environment: Mapping[str, str], *, inventory_path: str
 ) -> Host | tuple[EnvironmentProblem, ...]:
     """Read one host; what it lacks in the environment is returned, not a mistake in the file."""
-    settings = _Settings(section, environment)
+    settings = Settings(section, environment)
     local_file = partial(
         checks.local_file,
         home=environment.get("HOME"),
@@ -98,8 +98,8 @@ def read_host(
     return tuple(settings.problems) or host
 
 
-class _Settings:
-    """The settings of one host, each written out or taken from the environment.
+class Settings:
+    """The settings of one table, each written out or taken from the environment.
 
     Attributes:
         problems: what the environment lacks.

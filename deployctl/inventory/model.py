@@ -9,7 +9,7 @@ from deployctl.errors import UsageError
 from deployctl.inventory.text import did_you_mean, escaped, listing, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,50 @@ class Host:
     sudo: bool = False
 
 
+class EnvironmentProblem(NamedTuple):
+    """Why a setting could not be taken from the environment. Never holds the value.
+
+    Attributes:
+        variable: name of the environment variable.
+        setting: path of the setting that needs it ("hosts.vps.address").
+        reason: what is wrong, said of the variable ("is not set").
+        missing: whether it is unset or empty, not merely unusable.
+    """
+
+    variable: str
+    setting: str
+    reason: str
+    missing: bool
+
+
+@dataclass(frozen=True)
+class Registry:
+    """How a host logs in to the registry of a service's image, for as long as it fetches.
+
+    Attributes:
+        server: "HOST" or "HOST:PORT", as images name it; "docker.io" for Docker Hub.
+        username: login there.
+        password: password or token (a secret: never shown); None: there is none, so the host's own
+            login counts.
+        problems: what the environment lacks for it; it matters to those who fetch.
+    """
+
+    server: str
+    username: str
+    password: str | None = field(default=None, repr=False)
+    problems: tuple[EnvironmentProblem, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        """Whether there is a login to give to the host."""
+        return self.password is not None and not self.problems
+
+    def require(self) -> None:
+        """Raise a UsageError if the environment lacks what the inventory takes from it."""
+        if self.problems:
+            raise _environment_error(f"registry {self.server}", self.problems)
+
+
 @dataclass(frozen=True)
 class Service:
     """One service of a Compose project, as deployctl deploys it.
@@ -65,6 +109,9 @@ class Service:
             without a health check, 0 with one.
         keep: known-good releases kept on the host for rollback; 0: all.
         state_directory: absolute path of deployctl's files on the host; empty for gitops.
+        persist: whether the deployed tag is kept in the project's .env, for a plain
+            `docker compose up` by hand.
+        registry: how to log in where its image comes from; None: the host's own login counts.
     """
 
     name: str
@@ -77,6 +124,30 @@ class Service:
     stable: float | None = None
     keep: int = 5
     state_directory: str = ""
+    persist: bool = False
+    registry: Registry | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What an image must be signed with.
+
+    Attributes:
+        key: the public key, PEM; empty: it is in `key_file`.
+        key_file: path of it on this computer; empty: it is in `key`.
+        annotations: (name, value) pairs that the signature must have.
+        problems: what the environment lacks for it; it matters to those who deploy.
+    """
+
+    key: str = ""
+    key_file: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
+    problems: tuple[EnvironmentProblem, ...] = ()
+
+    def require(self) -> None:
+        """Raise a UsageError if the environment lacks what the inventory takes from it."""
+        if self.problems:
+            raise _environment_error("gates.signature", self.problems)
 
 
 @dataclass(frozen=True)
@@ -86,26 +157,14 @@ class Gates:
     Attributes:
         source_refs: Git refs from which a workflow may deploy; empty (never from a file): any.
         long_tags: whether tags of 7 to 40 hex digits are accepted, not only of 7.
+        require_revision: whether an image without a revision label is refused.
+        signature: what an image must be signed with; None: nothing.
     """
 
     source_refs: tuple[str, ...] = ("refs/heads/main",)
     long_tags: bool = False
-
-
-class EnvironmentProblem(NamedTuple):
-    """Why a host's setting could not be taken from the environment. Never holds the value.
-
-    Attributes:
-        variable: name of the environment variable.
-        setting: path of the setting that needs it ("hosts.vps.address").
-        reason: what is wrong, said of the variable ("is not set").
-        missing: whether it is unset or empty, not merely unusable.
-    """
-
-    variable: str
-    setting: str
-    reason: str
-    missing: bool
+    require_revision: bool = False
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +210,8 @@ class Inventory:
         lacking = [name for name in dict.fromkeys(wanted) if name in self.unresolved]
         if lacking:
             raise _environment_error(
-                lacking, [problem for name in lacking for problem in self.unresolved[name]]
+                _hosts(lacking),
+                [problem for name in lacking for problem in self.unresolved[name]],
             )
         return tuple(self.hosts[name] for name in wanted)
 
@@ -176,7 +236,7 @@ def _unknown(kind: str, name: str, known: Iterable[str], path: str) -> UsageErro
     )
 
 
-def _environment_error(hosts: list[str], problems: list[EnvironmentProblem]) -> UsageError:
+def _environment_error(whose: str, problems: Sequence[EnvironmentProblem]) -> UsageError:
     settings: dict[str, list[str]] = {}
     for problem in problems:
         settings.setdefault(f"{problem.variable} {problem.reason}", []).append(problem.setting)
@@ -184,13 +244,16 @@ def _environment_error(hosts: list[str], problems: list[EnvironmentProblem]) -> 
     missing = any(problem.missing for problem in problems)
     return UsageError(
         "environment-missing" if missing else "environment-invalid",
-        lines[0] if len(lines) == 1 else _environment_summary(hosts, problems),
+        lines[0] if len(lines) == 1 else _environment_summary(whose, problems),
         hint="export it in your shell, or pass it in the job's `env:` in a workflow",
         details=() if len(lines) == 1 else lines,
     )
 
 
-def _environment_summary(hosts: list[str], problems: list[EnvironmentProblem]) -> str:
+def _environment_summary(whose: str, problems: Sequence[EnvironmentProblem]) -> str:
     variables = dict.fromkeys(problem.variable for problem in problems)
-    noun = "host" if len(hosts) == 1 else "hosts"
-    return f"{noun} {listing(hosts)}: missing or unusable in the environment: {listing(variables)}"
+    return f"{whose}: missing or unusable in the environment: {listing(variables)}"
+
+
+def _hosts(names: Sequence[str]) -> str:
+    return f"{'host' if len(names) == 1 else 'hosts'} {listing(names)}"

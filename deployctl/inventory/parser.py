@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from deployctl.errors import UsageError
 from deployctl.inventory import checks
 from deployctl.inventory.host import read_host
-from deployctl.inventory.model import EnvironmentProblem, Gates, Host, Inventory, Service
+from deployctl.inventory.model import (
+    EnvironmentProblem,
+    Gates,
+    Host,
+    Inventory,
+    Registry,
+    Service,
+)
 from deployctl.inventory.section import (
     Mistake,
     Reader,
@@ -23,6 +30,7 @@ from deployctl.inventory.section import (
     wrong,
 )
 from deployctl.inventory.text import escaped, key_path, listing, shown
+from deployctl.inventory.trust import read_registry, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -40,6 +48,8 @@ _COMPOSE_ONLY = (
     "stable",
     "keep",
     "state_directory",
+    "persist",
+    "registry",
 )
 
 
@@ -99,12 +109,13 @@ def from_document(
     mistakes: list[Mistake] = []
     top = Section(document, (), mistakes)
     hosts, unresolved = _hosts(top.section("hosts"), environment, path)
-    services = _services(top.section("services"), {*hosts, *unresolved})
-    gates = _gates(top.section("gates"))
+    services = _services(top.section("services"), {*hosts, *unresolved}, environment)
+    gates = _gates(top.section("gates"), environment, path)
     if document.get("services", {}) == {}:
         top.note("is missing: an inventory describes at least one service", "services")
     top.refuse_rest()
     mistakes += _state_conflicts(list(services.values()))
+    mistakes += _shared_tag_variables(list(services.values()))
     if mistakes:
         raise _invalid(path, mistakes)
     return Inventory(path, hosts, services, gates, unresolved)
@@ -122,14 +133,18 @@ def _hosts(
     return ready, lacking
 
 
-def _services(section: Section, known_hosts: Collection[str]) -> dict[str, Service]:
+def _services(
+    section: Section, known_hosts: Collection[str], environment: Mapping[str, str]
+) -> dict[str, Service]:
     return {
-        name: _service(name, table, known_hosts)
+        name: _service(name, table, known_hosts, environment)
         for name, table in section.sections(checks.service_name).items()
     }
 
 
-def _service(name: str, table: Section, known_hosts: Collection[str]) -> Service:
+def _service(
+    name: str, table: Section, known_hosts: Collection[str], environment: Mapping[str, str]
+) -> Service:
     model = table.need("model", text(checks.model), "compose")
     if model == "gitops":
         return _gitops_service(name, table, known_hosts)
@@ -152,11 +167,17 @@ def _service(name: str, table: Section, known_hosts: Collection[str]) -> Service
         state_directory=table.take(
             "state_directory", text(checks.directory), posixpath.join(directory, ".deployctl")
         ),
+        persist=table.take("persist", flag, Service.persist),
+        registry=_registry(table, environment),
     )
     if (service.stable or 0.0) >= service.health_timeout:
         table.note("must be shorter than health_timeout, in which it has to fit", "stable")
     table.refuse_rest()
     return service
+
+
+def _registry(table: Section, environment: Mapping[str, str]) -> Registry | None:
+    return read_registry(table.section("registry"), environment) if table.has("registry") else None
 
 
 def _gitops_service(name: str, table: Section, known_hosts: Collection[str]) -> Service:
@@ -165,12 +186,16 @@ def _gitops_service(name: str, table: Section, known_hosts: Collection[str]) -> 
     return Service(name=name, model="gitops", hosts=hosts, directory="", compose_files=())
 
 
-def _gates(section: Section) -> Gates:
+def _gates(section: Section, environment: Mapping[str, str], path: str) -> Gates:
     gates = Gates(
         source_refs=section.take(
             "source_refs", sequence(text(checks.source_ref)), Gates.source_refs
         ),
         long_tags=section.take("long_tags", flag, stand_in=Gates.long_tags),
+        require_revision=section.take("require_revision", flag, stand_in=Gates.require_revision),
+        signature=read_signature(section.section("signature"), environment, inventory_path=path)
+        if section.has("signature")
+        else None,
     )
     section.refuse_rest()
     return gates
@@ -197,6 +222,25 @@ def _state_conflicts(services: list[Service]) -> list[Mistake]:
         for earlier, later in combinations(on_hosts, 2)
         if not set(earlier.hosts).isdisjoint(later.hosts)
         and (reason := _state_conflict(earlier, later))
+    ]
+
+
+def _shared_tag_variables(services: list[Service]) -> list[Mistake]:
+    """Return where a tag would be kept in .env under a variable that is another service's, too."""
+    return [
+        Mistake(
+            ("services", keeper.name, "persist"),
+            f"keeps {keeper.tag_variable} in .env, which is also the tag_variable of "
+            f"{key_path(('services', other.name))}: a plain docker compose up would start both "
+            "with one tag; give each a variable of its own, in the compose files, too",
+        )
+        for keeper in services
+        for other in services
+        if keeper is not other
+        and keeper.persist
+        and keeper.tag_variable == other.tag_variable
+        and not set(keeper.hosts).isdisjoint(other.hosts)
+        and _project(keeper) == _project(other)
     ]
 
 

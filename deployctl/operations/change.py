@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from deployctl import outcome, planning, readiness, runner, scripts
 from deployctl.errors import BusyError, RefusedError
 from deployctl.events import Phase, StepStarted
 from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
+from deployctl.image import Reference, shown
+from deployctl.inventory import Registry, Service, Signature
 from deployctl.link import Link
 from deployctl.model import Release, RunResult
 from deployctl.operations.reading import ask, probe
@@ -25,30 +27,62 @@ def read(link: Link, request: Request) -> Situation:
     return Situation.of(request.service, facts, configuration)
 
 
-def fetch(link: Link, request: Request, situation: Situation, tag: str) -> FetchedImage:
+def fetch(
+    link: Link,
+    request: Request,
+    situation: Situation,
+    tag: str,
+    signature: Signature | None = None,
+) -> FetchedImage:
     """Bring an image to the host, and say what the registry served.
 
     Raises:
         RefusedError: it cannot be fetched.
     """
     image = situation.image(tag)
+    login = login_to(request.service, image)
     request.observer(StepStarted(link.host.name, Phase.FETCH, str(image)))
-    command = scripts.fetch_command(request.service.name, str(image), tag)
+    command = scripts.fetch_command(
+        request.service.name, str(image), tag, login=login, signature=signature
+    )
     answer = ask(link, command, timeout=scripts.FETCH_LIMIT)
     fetched = read_fetch(answer, image.repository)
     if isinstance(fetched, FetchFailure):
-        raise _not_fetched(fetched, str(image), link.host.name)
+        raise _not_fetched(fetched, image, link.host.name, login)
     return fetched
 
 
-def _not_fetched(failure: FetchFailure, image: str, host: str) -> RefusedError:
-    why = "in time" if failure.timed_out else "from the registry"
-    return RefusedError(
-        "not-fetched",
-        f"{image} cannot be fetched {why} on {host}",
-        hint="was this tag pushed, is the registry up, and is the host logged in to it?",
-        details=failure.words,
-    )
+def login_to(service: Service, image: Reference) -> Registry | None:
+    """The inventory's, if there is one to give, and never to another registry than it is for."""
+    registry = service.registry
+    fits = registry is not None and registry.usable and registry.server == image.registry
+    return registry if fits else None
+
+
+def _not_fetched(
+    failure: FetchFailure, image: Reference, host: str, login: Registry | None
+) -> RefusedError:
+    """Why, as far as it is known: what docker says is shown, and not interpreted."""
+    server = image.registry
+    message = f"{image} cannot be fetched {'in time' if failure.timed_out else 'from the registry'}"
+    hint = "was this tag pushed, and is the registry up?"
+    if failure.login_failed and login:
+        message = f"{host} cannot log in to {server} as {shown(login.username)}"
+        hint = "is the password in the environment right and not expired, and the registry up?"
+    elif login:
+        hint = f"was this tag pushed, and may {shown(login.username)} read it?"
+    elif failure.host_has_login:
+        hint += f" Has the host's own login to {server} expired?"
+    elif failure.host_has_login is False:
+        message += f"; the host is not logged in to {server}"
+        hint += " If it asks for a login, set one in the inventory (registry)."
+    words = without(login.password or "", failure.words) if login else failure.words
+    return RefusedError("not-fetched", f"{message} on {host}", hint=hint, details=words)
+
+
+def without(secret: str, words: Iterable[str]) -> tuple[str, ...]:
+    """Nothing that the host says may show a password, whatever made it do so."""
+    return tuple(line.replace(secret, "***") if secret else line for line in words)
 
 
 def decide_again_after_waiting(

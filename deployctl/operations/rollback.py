@@ -32,20 +32,22 @@ def rollback(link: Link, request: Request) -> RunResult:
 def _rollback(link: Link, request: Request, fixed: list[str]) -> RunResult:
     service = request.service
     report = Report(link, request, Action.ROLLBACK)
-    report.add(gates.model_is_compose(service))
-    situation = report.situation = read(link, request)
-    report.add(gates.not_busy(situation.facts, link.host.name, wait=request.wait))
-    target = report.target = _target(request, situation)
-    report.add(gates.image_follows_tag(service.name, situation.configuration, service.tag_variable))
-    tag = target.release.tag
-    fixed.append(tag)
-    if situation.runs_already(tag):
-        return report.unchanged(tag)
-    on_host = situation.facts.has_image(target.release.image_id)
-    if request.dry_run:
-        return report.planned(target.release, fetch=not on_host)
-    release = target.release if on_host else _fetch_again(link, request, situation, target)
-    return change(report, release)
+    with report.told_with_errors():
+        report.hear([gates.model_is_compose(service)])
+        situation = report.situation = read(link, request)
+        report.hear([gates.not_busy(situation.facts, link.host.name, wait=request.wait)])
+        target = report.target = _target(request, situation)
+        image = gates.image_follows_tag(service.name, situation.configuration, service.tag_variable)
+        report.hear([image])
+        tag = target.release.tag
+        fixed.append(tag)
+        if situation.runs_already(tag):
+            return report.unchanged(tag)
+        on_host = situation.facts.has_image(target.release.image_id)
+        if request.dry_run:
+            return report.planned(target.release, fetch=not on_host)
+        release = target.release if on_host else _fetch_again(report, target)
+        return change(report, release)
 
 
 def _target(request: Request, situation: Situation) -> history.Entry:
@@ -62,11 +64,9 @@ def _target(request: Request, situation: Situation) -> history.Entry:
         raise RefusedError(none.code, none.reason, hint=none.hint) from None
 
 
-def _fetch_again(
-    link: Link, request: Request, situation: Situation, target: history.Entry
-) -> Release:
+def _fetch_again(report: Report, target: history.Entry) -> Release:
     """The target's image is gone from the host; what comes must be the same content."""
     tag = target.release.tag
-    fetched = fetch(link, request, situation, tag)
-    gates.content_is_expected(tag, None, fetched, target)
+    fetched = fetch(report.link, report.request, report.situation, tag)
+    report.hear([gates.tag_stays(tag, fetched, target)])
     return Release(tag, fetched.image_id, fetched.digest)

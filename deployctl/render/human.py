@@ -21,10 +21,12 @@ from deployctl.render.terminal import (
 from deployctl.render.text import ago, duration, pad, safe_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from deployctl.errors import DeployctlError
     from deployctl.render.terminal import Piece
+    from deployctl.verdict import Verdict
 
 __all__ = ["Progress", "error", "history", "rollout", "status", "terminal_width", "wants_color"]
 
@@ -38,7 +40,7 @@ def rollout(result: RolloutResult, *, out: TextIO, color: bool, now: datetime) -
     """Write how a deploy or rollback went: a line for each host, and what belongs to it.
 
     The text of a host's error is not part of it (see `error`); a run on a single host that
-    failed therefore writes nothing.
+    failed therefore writes nothing, but for a dry run what the gates said.
 
     Args:
         result: of the run.
@@ -53,11 +55,15 @@ def rollout(result: RolloutResult, *, out: TextIO, color: bool, now: datetime) -
             _run(page, outcome.result, now)
         elif several:
             _failure(page, outcome)
+        if result.dry_run and outcome.error:
+            _verdicts(page, outcome.verdicts)
     for host in result.not_attempted:
         page.line((f"{page.show(host)}: ", BOLD), ("not attempted", YELLOW))
 
 
-def error(err: DeployctlError, *, err_stream: TextIO, color: bool, host: str = "") -> None:
+def error(
+    err: DeployctlError, *, err_stream: TextIO, color: bool, host: str = "", evidence: bool = True
+) -> None:
     """Write what happened, in which state the host is and what to type next.
 
     Args:
@@ -65,6 +71,7 @@ def error(err: DeployctlError, *, err_stream: TextIO, color: bool, host: str = "
         err_stream: stderr, usually.
         color: whether to write colours.
         host: named in front of the message; empty: not named.
+        evidence: whether to write the details, too.
     """
     page = Page(err_stream, color=color)
     first, *more = [
@@ -74,7 +81,7 @@ def error(err: DeployctlError, *, err_stream: TextIO, color: bool, host: str = "
     page.line(("error: ", RED), where + first)
     for line in more:
         page.line(f"  {line}")
-    for line in _details(page, err):
+    for line in _details(page, err) if evidence else ():
         page.line(("  | ", DIM), line)
     if err.state:
         page.line(("state: ", BOLD), page.show(err.state))
@@ -98,7 +105,7 @@ def _run(page: Page, run: RunResult, now: datetime) -> None:
         when = page.encodable(ago(run.target.deployed_at, now))
         tag = page.show(run.target.release.tag, limit=_LONGEST_FACT)
         page.line((f"  {tag} was deployed {when}{who}", DIM))
-    _verdicts(page, run)
+    _verdicts(page, [v for v in run.verdicts if run.outcome == "planned" or _matters(v)])
     for command in run.commands:
         _command(page, command)
     for note in run.notes:
@@ -122,14 +129,23 @@ def _summary(page: Page, run: RunResult) -> list[Piece]:
     return [f"{service} runs ", tag, f"{again}{was}, ", well, f", {duration(run.seconds)}"]
 
 
-def _verdicts(page: Page, run: RunResult) -> None:
-    """All of them for a dry run; else only those that did not pass and still stopped nothing."""
-    shown = [v for v in run.verdicts if run.outcome == "planned" or not v.passed]
-    names = [page.show(verdict.gate, limit=_LONGEST_FACT) for verdict in shown]
+def _matters(verdict: Verdict) -> bool:
+    """Of a real run, only what did not pass and still stopped nothing is worth a line."""
+    return verdict.ran and not verdict.passed
+
+
+def _verdicts(page: Page, verdicts: Sequence[Verdict]) -> None:
+    names = [page.show(verdict.gate, limit=_LONGEST_FACT) for verdict in verdicts]
     width = max(map(len, names), default=0)
-    for name, verdict in zip(names, shown, strict=True):
-        mark = (page.yes, GREEN) if verdict.passed else (page.no, RED)
-        page.line("  ", mark, f" {pad(name, width)}  ", (page.show(verdict.evidence), DIM))
+    for name, verdict in zip(names, verdicts, strict=True):
+        evidence = page.show(verdict.evidence)
+        page.line("  ", _mark(page, verdict), f" {pad(name, width)}  ", (evidence, DIM))
+
+
+def _mark(page: Page, verdict: Verdict) -> Piece:
+    if not verdict.ran:
+        return ("-", DIM)
+    return (page.yes, GREEN) if verdict.passed else (page.no, RED)
 
 
 def _command(page: Page, command: str) -> None:

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deployctl.checkup import CheckResult
+    from deployctl.checkup import Finding as CheckFinding
     from deployctl.errors import DeployctlError
+    from deployctl.facts import Hold
+    from deployctl.holds import HoldResult
+    from deployctl.lint.findings import Finding, Report
     from deployctl.model import (
         Container,
         HistoryResult,
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
         RolledBackTo,
         RolloutResult,
         StatusResult,
-        Verdict,
     )
+    from deployctl.verdict import Verdict
 
 SCHEMA = "deployctl/1"
 
@@ -42,6 +47,8 @@ _ENTRY_TEXTS = (
     "by",
     "source",
     "run_url",
+    "workflow",
+    "commit",
     "reason",
 )
 
@@ -75,6 +82,31 @@ def history(results: Sequence[HistoryResult], exit_status: int) -> str:
     return _document("history", exit_status, None, {"hosts": [_history(r) for r in results]})
 
 
+def lint(report: Report, exit_status: int) -> str:
+    """Return the document of a check of workflows; findings are no error of the command."""
+    return _document(
+        "lint",
+        exit_status,
+        None,
+        {
+            "files": list(report.files),
+            "deploys": report.deploys,
+            "findings": [_finding(finding) for finding in report.findings],
+        },
+    )
+
+
+def check(results: Sequence[CheckResult], exit_status: int) -> str:
+    """Return the document of a check; what was found stands in the findings, not in `error`."""
+    return _document("check", exit_status, None, {"services": [_checked(r) for r in results]})
+
+
+def holds(results: Sequence[HoldResult], command: str, exit_status: int) -> str:
+    """Return the document of a hold or unhold; `error` is that of the first host that failed."""
+    failed = next((result.error for result in results if result.error), None)
+    return _document(command, exit_status, failed, {"hosts": [_held(r) for r in results]})
+
+
 def error(err: DeployctlError, command: str) -> str:
     """Return the document of a command that failed before it had a result.
 
@@ -82,7 +114,8 @@ def error(err: DeployctlError, command: str) -> str:
         err: why.
         command: its name; empty where not even that is known.
     """
-    return _document(command, err.exit_status, err, {})
+    verdicts = {"verdicts": [_verdict(v) for v in err.verdicts]} if err.verdicts else {}
+    return _document(command, err.exit_status, err, verdicts)
 
 
 def _document(
@@ -162,7 +195,7 @@ def _outcome(outcome: HostOutcome) -> _Object:
         "target": _target(run.target if run else None),
         "run": _optional(run.run) if run else None,
         "seconds": _number(run.seconds) if run else None,
-        "verdicts": [_verdict(verdict) for verdict in run.verdicts] if run else [],
+        "verdicts": [_verdict(verdict) for verdict in outcome.verdicts],
         "commands": list(run.commands) if run else [],
         "notes": list(run.notes) if run else [],
         "error": _error(outcome.error),
@@ -170,7 +203,12 @@ def _outcome(outcome: HostOutcome) -> _Object:
 
 
 def _verdict(verdict: Verdict) -> _Object:
-    return {"gate": verdict.gate, "passed": verdict.passed, "evidence": verdict.evidence}
+    return {
+        "gate": verdict.gate,
+        "ran": verdict.ran,
+        "passed": verdict.passed,
+        "evidence": verdict.evidence,
+    }
 
 
 def _status(row: StatusResult) -> _Object:
@@ -214,6 +252,44 @@ def _container(container: Container) -> _Object:
     }
 
 
+def _checked(result: CheckResult) -> _Object:
+    return {
+        "host": result.host,
+        "service": result.service,
+        "ready": result.ready,
+        "findings": [_check_finding(finding) for finding in result.findings],
+        "seconds": _number(result.seconds),
+    }
+
+
+def _check_finding(finding: CheckFinding) -> _Object:
+    return {
+        "check": finding.check,
+        "code": finding.code,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "remedy": _optional(finding.remedy),
+        "details": list(finding.details),
+    }
+
+
+def _held(result: HoldResult) -> _Object:
+    return {
+        "host": result.host,
+        "service": result.service,
+        "ok": result.error is None,
+        "outcome": result.outcome.value,
+        "hold": _hold(result.hold),
+        "before": _hold(result.before),
+        "busy": _optional(result.busy),
+        "error": _error(result.error),
+    }
+
+
+def _hold(hold: Hold | None) -> _Object | None:
+    return {"by": hold.by, "at": hold.at, "reason": hold.reason} if hold else None
+
+
 def _history(result: HistoryResult) -> _Object:
     return {
         "host": result.host,
@@ -229,6 +305,8 @@ def _entry(entry: Mapping[str, object]) -> _Object:
     return {
         "seq": _integer(entry.get("seq")),
         **{name: _text(entry.get(name)) for name in _ENTRY_TEXTS},
+        "run_number": _integer(entry.get("run_number")),
+        "run_attempt": _integer(entry.get("run_attempt")),
         "previous": _previous(previous) if isinstance(previous, dict) else None,
         "seconds": _number(entry.get("seconds")),
     }
@@ -236,6 +314,17 @@ def _entry(entry: Mapping[str, object]) -> _Object:
 
 def _previous(value: Mapping[str, object]) -> _Object:
     return {name: _text(value.get(name)) for name in ("tag", "image_id", "digest")}
+
+
+def _finding(finding: Finding) -> _Object:
+    return {
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "rule": finding.rule,
+        "reason": finding.reason,
+        "fix": finding.fix,
+    }
 
 
 def _text(value: object) -> str | None:

@@ -38,6 +38,7 @@ _LABELS = {
     Phase.DEPENDENCIES: "start dependencies",
     Phase.UP: "recreate the service",
     Phase.HEALTH: "wait until healthy",
+    Phase.PERSIST: "keep the tag in .env",
     Phase.RESTORE: "put the old release back",
 }
 _LABEL_WIDTH = max(map(len, _LABELS.values()))

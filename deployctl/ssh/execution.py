@@ -130,10 +130,14 @@ class Execution:
         channel: paramiko's, with the command started.
         watch: says how long to wait.
         on_line: see `Session.run`.
+        stdin: what the command is given at once.
     """
 
-    def __init__(self, channel: Any, watch: Watch, on_line: OnLine | None) -> None:
+    def __init__(
+        self, channel: Any, watch: Watch, on_line: OnLine | None, stdin: bytes = b""
+    ) -> None:
         self._channel = channel
+        self._stdin = stdin
         self._watch = watch
         self._on_line = on_line
         self._stdout = Head(MAX_STDOUT)
@@ -146,6 +150,8 @@ class Execution:
         Raises:
             DeadlinePassedError, LinkDeadError: it did not, or nobody knows.
         """
+        if self._stdin:
+            self._send(self._stdin)
         if self._on_line is None:
             self._channel.shutdown_write()
         output = select.poll()

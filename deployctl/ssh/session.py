@@ -88,7 +88,7 @@ class Session:
             timeout: seconds until it must have ended.
             on_line: called with each complete line of output, without its line break and cut at
                 1 MiB, as it arrives; bytes that it returns are sent to the command's standard
-                input. Without it, standard input is empty.
+                input, behind the command's own. Without it, there is no more than that.
             meanwhile: called once the command has started; it should take less time than that.
 
         Returns:
@@ -106,7 +106,7 @@ class Session:
                 self._start(channel, command, watch)
                 if meanwhile is not None:
                     meanwhile()
-                return Execution(channel, watch, on_line).finish()
+                return Execution(channel, watch, on_line, command.stdin).finish()
             finally:  # after Ctrl-C, too
                 channel.close()
         except DeadlinePassedError:

@@ -56,6 +56,7 @@ class Client:
         *,
         addresses: Mapping[str, tuple[str, int]] | None = None,
         user: str = "deploy",
+        host: str = "",
         service: str = "",
         gates: str = "",
         compose_files: Sequence[str] = COMPOSE_FILES,
@@ -67,6 +68,7 @@ class Client:
             hosts: by the name they get in the inventory, in the order of the rollout.
             addresses: (address, port) to reach a host under instead (a proxy, say).
             user: login.
+            host: further TOML lines for each host.
             service: further TOML lines for the service.
             gates: TOML lines of the [gates] table.
             compose_files: of the service.
@@ -81,7 +83,7 @@ class Client:
                 f"port = {port}\n"
                 f'user = "{user}"\n'
                 f"identity_file = {json.dumps(str(vps.identity_file))}\n"
-                f'host_key = "{vps.fingerprint()}"\n'
+                f'host_key = "{vps.fingerprint()}"\n{host}'
             )
         tables.append(
             f"[services.{SERVICE}]\n"

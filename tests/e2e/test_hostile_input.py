@@ -14,6 +14,7 @@ from tests.e2e import host
 from tests.e2e.client import COMPOSE_FILES, SERVICE, Client, Ended
 from tests.vps.catalogue import GOOD, HOSTILE_LOGS, NEVER_HEALTHY
 from tests.vps.world import INFRA, Vps
+from tests.workflow_runner import commands
 
 HOSTILE_TAGS = {
     "latest": "latest",
@@ -203,7 +204,10 @@ def test_hostile_logs_are_shown_without_harm(ready: Client, vps: Vps) -> None:
 
     for ended in (plain, document, in_workflow):
         assert ended.exit_status == 6, ended.text
+    for ended in (plain, document):
         _assert_harmless(ended.text)
+    told = [command.name for command in commands(in_workflow.text)]
+    assert told == ["warning", "warning", "group", "endgroup", "error"]
     # The words themselves are what people look for.
     for ended in (plain, in_workflow):
         _assert_shows_words(ended)

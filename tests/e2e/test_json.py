@@ -216,7 +216,7 @@ def test_every_end_of_a_change_is_one_document(
     assert check(refused)["error"]["code"] == "already-put-back"
 
     settle(vps)
-    vps.write(f"{host.STATE}/hold", "{}")
+    vps.write(f"{host.STATE}/holds/{SERVICE}", "{}")
     held = ready.run("deploy", SERVICE, GOOD[1].tag, "--json")
     assert held.exit_status == 5, held.text
     assert check(held)["error"]["code"] == "hold"

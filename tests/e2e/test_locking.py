@@ -212,7 +212,7 @@ def test_a_hold_that_is_set_while_a_deploy_waits_stops_it(ready: Client, vps: Vp
         lock.enter_context(host.lock_held(vps, tag=GOOD[1].tag))
         with ready.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting:
             host.await_waiting(vps)
-            vps.write(f"{host.STATE}/hold", json.dumps(hold))
+            vps.write(f"{host.STATE}/holds/{SERVICE}", json.dumps(hold))
             lock.close()
             ended = waiting.wait()
 
@@ -227,7 +227,7 @@ def test_a_hold_that_is_set_while_a_deploy_waits_stops_it(ready: Client, vps: Vp
         (f"docker stop -t 0 compose-{SERVICE}-1", "containers"),
         ("echo '# a comment' >>compose/docker-compose.yml", ""),
         ("sed -i 's/retries: 3/retries: 4/' compose/docker-compose.yml", "compose files"),
-        (f"echo '{{}}' >{host.STATE}/hold", "hold"),
+        (f"cd {host.STATE}; install -d holds; echo >holds/{SERVICE}", "hold"),
     ],
     ids=["container", "comment", "compose file", "hold"],
 )

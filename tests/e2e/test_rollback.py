@@ -203,7 +203,7 @@ def test_a_hold_stops_deploys_and_lets_a_rollback_through(ready: Client, vps: Vp
     deploy(ready, vps, GOOD[1])
     settle(vps)
     hold = {"by": "kim", "at": "2026-11-23T12:00:00Z", "reason": "the database is being moved"}
-    vps.write(f"{host.STATE}/hold", json.dumps(hold))
+    vps.write(f"{host.STATE}/holds/{SERVICE}", json.dumps(hold))
 
     refused = refuse(ready, vps, 5, "deploy", SERVICE, GOOD[2].tag)
 

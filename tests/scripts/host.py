@@ -26,7 +26,7 @@ from deployctl.command import Command, Completed
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
 from deployctl.events import Event
 from deployctl.facts import FetchedImage, FetchFailure, HostFacts, read_fetch, read_probe
-from deployctl.inventory import Gates, Host, Service
+from deployctl.inventory import Gates, Host, Registry, Service
 from deployctl.link import Link
 from deployctl.model import Action, Origin, Release, RunResult, State
 from deployctl.operations import deploy, follow, rollback
@@ -83,9 +83,9 @@ class Flavour:
 
 # What the scripts and the fakes call; nothing else is there.
 _TOOLS = (
-    *("base64", "cat", "date", "dd", "df", "dirname", "env", "find", "grep", "head", "id", "ls"),
-    *("mkdir", "mv", "rm", "sed", "setsid", "sha256sum", "sleep", "sort", "sync", "tail"),
-    *("timeout", "touch", "tr", "true", "wc"),
+    *("base64", "cat", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "grep", "head"),
+    *("id", "ls", "mkdir", "mv", "readlink", "rm", "sed", "setsid", "sha256sum", "sleep", "sort"),
+    *("sync", "tail", "timeout", "touch", "tr", "true", "wc"),
 )
 
 
@@ -141,7 +141,7 @@ class FakeHost:
         host = cls(root, flavour)
         for name in ("tags", "images", "registry", "containers", "services", "ids", "moments"):
             (host.fake / name).mkdir(parents=True)
-        for phase in ("probe", "fetch", "transact", "follow"):
+        for phase in ("probe", "fetch", "transact", "follow", "hold"):
             (host.fake / "calls" / phase).mkdir(parents=True)
         host.project_directory.mkdir(parents=True)
         for file in host.service.compose_files:
@@ -203,6 +203,12 @@ class FakeHost:
         path = self.fake / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(line + "\n", encoding="ascii")
+
+    def set_hold(self, text: str) -> None:
+        """Put a hold file there, as anybody could."""
+        holds = self.state / "holds"
+        holds.mkdir(exist_ok=True)
+        (holds / WEB).write_text(text)
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines of the history; each must be JSON."""
@@ -335,12 +341,15 @@ class FakeHost:
             **{"origin": Origin("kim", "terminal"), "wait": 0.0, "now": NOW, **origin},
         )
 
-    def fetch(self, number: int) -> FetchedImage | FetchFailure:
+    def fetch(self, number: int, login: Registry | None = None) -> FetchedImage | FetchFailure:
         """Bring the image of a release to the host, as a deploy does before the gates decide."""
-        image = f"{REPOSITORY}:{tag(number)}"
-        command = scripts.fetch_command(WEB, image, tag(number))
         with self.link() as link:
+            command = self.fetch_command(number, login)
             return read_fetch(link.run(command, timeout=30).stdout, REPOSITORY)
+
+    def fetch_command(self, number: int, login: Registry | None = None) -> Command:
+        """Return the command that does it."""
+        return scripts.fetch_command(WEB, f"{REPOSITORY}:{tag(number)}", tag(number), login=login)
 
     def run(self, plan: Plan) -> Transcript:
         """Run a plan to its end."""
@@ -395,7 +404,7 @@ class LocalSession(Session):
             timer = threading.Timer(timeout, functools.partial(_kill_group, process))
             timer.start()
             try:
-                stdout = self._read(process, on_line)
+                stdout = self._read(process, on_line, command.stdin)
             finally:
                 timed_out = not timer.is_alive()
                 timer.cancel()
@@ -436,9 +445,12 @@ class LocalSession(Session):
                         pipe.close()
             process.wait()
 
-    def _read(self, process: subprocess.Popen[bytes], on_line: OnLine | None) -> bytes:
+    def _read(
+        self, process: subprocess.Popen[bytes], on_line: OnLine | None, stdin: bytes
+    ) -> bytes:
         assert process.stdin
         assert process.stdout
+        process.stdin.write(stdin)
         if on_line is None:
             process.stdin.close()
             return process.stdout.read()
@@ -468,5 +480,6 @@ def phase_of(command: Command) -> str:
     """Return what a command is for: the fakes count the calls of each by themselves."""
     words = command.argv
     if words[2] != 'eval "$1"':
-        return "probe" if words[4] in {"status", "change"} else "fetch"
+        phases = dict.fromkeys(("status", "change", "check"), "probe")
+        return {**phases, "set": "hold", "lift": "hold"}.get(words[4], "fetch")
     return "transact" if words[5] == "begin" else "follow"

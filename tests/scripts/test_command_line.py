@@ -148,7 +148,7 @@ def test_a_tag_that_is_not_in_the_registry_is_refused_with_dockers_words(run: An
 
 
 def test_a_hold_stops_a_deploy_and_lets_a_rollback_pass(run: Any, host: FakeHost) -> None:
-    (host.state / "hold").write_text('{"by":"sam","at":"today","reason":"audit"}')
+    host.set_hold('{"by":"sam","at":"today","reason":"audit"}')
 
     status, document = run("deploy", "web", tag(3))
     assert status == errors.EXIT_BUSY

@@ -175,7 +175,7 @@ def test_a_lock_that_is_held_names_its_holder(host: FakeHost) -> None:
 
 
 def test_a_hold_is_read(host: FakeHost) -> None:
-    (host.state / "hold").write_text('{"by":"kim","at":"now","reason":"audit"}')
+    host.set_hold('{"by":"kim","at":"now","reason":"audit"}')
 
     hold = host.probe(change=False).hold
 

@@ -75,6 +75,47 @@ def test_busybox_alone_does_the_main_job(flavours: dict[str, Flavour], tmp_path:
     assert host.status() is State.IN_SYNC
 
 
+# ---------------------------------------------------------------- the tag in .env
+
+TAGGED = tag(3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, f"IMAGE_TAG={TAGGED}\n"),
+        ("", f"IMAGE_TAG={TAGGED}\n"),
+        ("A=1", f"A=1\nIMAGE_TAG={TAGGED}\n"),
+        ("IMAGE_TAG=\nA=1\n", f"IMAGE_TAG={TAGGED}\nA=1\n"),
+        (
+            "# IMAGE_TAG=x\nIMAGE_TAG=old # why\n  B=2",
+            f"# IMAGE_TAG=x\nIMAGE_TAG={TAGGED} # why\n  B=2",
+        ),
+        (
+            "export IMAGE_TAG = 'o l d'\r\nB=2\r\n",
+            f"export IMAGE_TAG = {TAGGED}\r\nB=2\r\n",
+        ),
+        ('IMAGE_TAG=a\nIMAGE_TAG="b#b"\n', f"IMAGE_TAG=a\nIMAGE_TAG={TAGGED}\n"),
+        ("MY_IMAGE_TAG=a\nIMAGE_TAG_2=b\n", f"MY_IMAGE_TAG=a\nIMAGE_TAG_2=b\nIMAGE_TAG={TAGGED}\n"),
+        ("é=\xff\nA='$(reboot)&\\1'\n", f"é=\xff\nA='$(reboot)&\\1'\nIMAGE_TAG={TAGGED}\n"),
+    ],
+)
+def test_the_tag_is_kept_and_all_else_in_the_file_stays(
+    host: FakeHost, before: str | None, after: str
+) -> None:
+    env = host.project_directory / ".env"
+    if before is not None:
+        env.write_text(before, encoding="latin-1", newline="")
+        env.chmod(0o640)
+    host.service = dataclasses.replace(host.service, persist=True)
+
+    host.deploy(3)
+
+    assert env.read_bytes().decode("latin-1") == after
+    assert before is None or env.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in env.parent.glob(".env*")] == [".env"]
+
+
 # ---------------------------------------------------------------- releases that fail
 
 
@@ -301,13 +342,13 @@ def test_compose_files_that_were_broken_meanwhile_stop_the_run(ready: FakeHost) 
 @one_shell
 def test_a_hold_that_was_set_meanwhile_stops_a_deploy(ready: FakeHost) -> None:
     plan = ready.plan(3)
-    (ready.state / "hold").write_text('{"by":"kim","reason":"audit"}')
+    ready.set_hold('{"by":"kim","reason":"audit"}')
 
     assert changed(ready, plan) == "hold"
 
 
 def test_a_hold_does_not_stop_a_rollback(host: FakeHost) -> None:
-    host.state.joinpath("hold").write_text('{"by":"kim","reason":"audit"}')
+    host.set_hold('{"by":"kim","reason":"audit"}')
 
     host.rollback()
 
@@ -664,6 +705,7 @@ def test_a_disk_that_fills_up_during_the_run_still_takes_the_outcome(small_disk:
     )
 
     assert seen
+    # No half of the line that did not fit at first.
     assert small_disk.events()[-2:] == ["started 3", "restored 3"]
     assert small_disk.serves() == 2
 
@@ -692,6 +734,20 @@ def test_all_images_stay_where_the_inventory_says_so(host: FakeHost) -> None:
 
     wait_until_tidy(host)
     assert len(host.kept()) == 5
+
+
+@one_shell
+def test_a_name_that_another_service_or_container_uses_stays(host: FakeHost) -> None:
+    host.write(f"tags/deployctl/other:{tag(1)}", image_id(1))
+    by_hand = f"hand lab {image_id(2)} {REPOSITORY}:{tag(2)} running 0 none 1 /by-hand up"
+    host.write(f"containers/{99:064x}", by_hand)
+
+    for number in (3, 4, 5, 6):
+        host.deploy(number)
+        wait_until_tidy(host)
+
+    assert host.kept() == [tag(4), tag(5), tag(6)]
+    assert (host.tagged(1), host.tagged(2), host.tagged(3)) == (1, 2, None)
 
 
 @one_shell

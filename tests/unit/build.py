@@ -174,6 +174,8 @@ def plan(**changes: Any) -> Plan:
         replicas=1,
         dependencies=(),
         recreate=False,
+        alone=True,
+        env_file="",
         seen_containers=(container(1),),
         seen_history=0,
         files=FILES,

@@ -30,8 +30,8 @@ from deployctl.model import (
     RunResult,
     State,
     StatusResult,
-    Verdict,
 )
+from deployctl.verdict import Verdict
 
 NOW = datetime(2025, 11, 23, 12, 0, 0, tzinfo=UTC)
 NEW = Release("sha-1a2b3c4", "sha256:" + "4f" * 32, "sha256:" + "9c" * 32)

@@ -133,3 +133,11 @@ def test_what_a_dry_run_shows_can_be_typed(
     flags = [word for file in files for word in ("-f", file)]
     options = ["up", "-d", "--no-deps", "--no-build", "--pull", "never"]
     assert said == _words(tag, "compose", *flags, *options, service)
+
+
+def test_a_secret_on_standard_input_is_in_no_command_line_and_survives_sudo() -> None:
+    command = Command(("docker", "login"), stdin=b"correct-horse\n")
+
+    assert command.under_sudo().stdin == b"correct-horse\n"
+    for shown in (command.as_shell(), command.under_sudo().as_shell(), repr(command)):
+        assert "correct-horse" not in shown

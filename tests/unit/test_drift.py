@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from deployctl import drift
+from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.facts import Hold, Holder, HostFacts
 from deployctl.history import INTERRUPTED, STARTED
 from deployctl.image import Reference
-from deployctl.model import Health, Release, State, StatusResult
+from deployctl.model import Health, LocalImage, Release, State, StatusResult
 from tests.unit.build import (
     REPOSITORY,
     SERVICE,
@@ -207,3 +209,54 @@ def test_the_projects_directory_is_that_of_its_first_file(
     service = dataclasses.replace(SERVICE, compose_files=files)
 
     assert drift.project_directory(service) == directory
+
+
+# ---------------------------------------------------------------- dependencies
+
+DB: dict[str, Any] = {"service": "db", "reference": Reference("db", "1"), "config_hash": "as-made"}
+
+
+def changes(*images: LocalImage, uses_tag: bool = False, needs: bool = False, **db: Any) -> Any:
+    """What is known to have changed since a database's container was made of image 7."""
+    made = container(7, **{**DB, **db})
+    tag_ = TAG_PLACEHOLDER if uses_tag else "1"
+    configured = ConfiguredService(f"db:{tag_}", False, 1, {"cache": ""} if needs else {})
+    found = facts(made, images=images, config_hashes={"db": "today"})
+    return drift.changes_since_made(found, configured, [made])
+
+
+def named(number: int) -> LocalImage:
+    """The row that says what db:1 names on the host."""
+    return LocalImage(image_id(number), "db", "1", digest(number))
+
+
+def test_a_configuration_that_was_edited_since_is_a_change() -> None:
+    assert changes(named(7)) == ("another configuration",)
+    assert changes(named(7), config_hash="today") == ()
+
+
+def test_a_local_tag_that_moved_since_is_a_change() -> None:
+    assert changes(named(8), config_hash="today") == ("another image",)
+    assert changes(named(8)) == ("another configuration", "another image")
+
+
+def test_an_image_that_is_not_named_any_more_is_not_known_to_have_changed() -> None:
+    assert changes(config_hash="today") == ()
+    pinned = Reference("db", "1", digest(7))
+    assert changes(named(8), config_hash="today", reference=pinned) == ()
+
+
+def test_a_configuration_whose_hash_depends_on_the_tag_cannot_be_compared() -> None:
+    assert changes(named(7), uses_tag=True) == ()
+
+
+def test_a_container_made_without_its_dependencies_cannot_be_compared() -> None:
+    assert changes(named(7), needs=True) == ()
+    assert changes(named(7), needs=True, knows_dependencies=True) == ("another configuration",)
+
+
+def test_what_compose_did_not_say_is_no_change() -> None:
+    made = container(7, **DB)
+    configured = ConfiguredService("db:1", False, 1, {})
+
+    assert drift.changes_since_made(facts(made, images=(named(7),)), configured, [made]) == ()

@@ -365,3 +365,25 @@ def test_what_is_not_base64_is_an_error_of_the_host(value: object) -> None:
 
 def test_a_release_is_known_by_its_number() -> None:
     assert release(1).tag == tag(1)
+
+
+# ---------------------------------------------------------------- login and signature
+
+
+def test_a_login_that_failed_is_told_from_a_pull_that_failed() -> None:
+    answer = printed(output("login", "unauthorized", 1))
+
+    assert read_fetch(answer, REPOSITORY) == FetchFailure(
+        ("unauthorized",), timed_out=False, login_failed=True
+    )
+
+
+@pytest.mark.parametrize(("status", "known"), [(0, True), (1, False)])
+def test_a_pull_that_failed_says_whether_the_host_is_logged_in(status: int, known: bool) -> None:
+    answer = printed(output("pull", "denied", 1), output("own-login", "", status))
+
+    failure = read_fetch(answer, REPOSITORY)
+
+    assert isinstance(failure, FetchFailure)
+    assert failure.host_has_login is known
+    assert not failure.login_failed

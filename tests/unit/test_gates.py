@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from deployctl import gates
-from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError
-from deployctl.facts import FetchedImage, Hold, Holder
+from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
+from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError, RefusedError
+from deployctl.facts import FetchedImage, Hold, Holder, Output
 from deployctl.gates import Dependency
-from deployctl.inventory import Gates
-from deployctl.model import Health, Release, Verdict
+from deployctl.inventory import Gates, Registry, Signature
+from deployctl.model import Health, Origin, Release, WorkflowRun
+from deployctl.verdict import Verdict
 from tests.unit.build import (
     SERVICE,
     WEB,
@@ -48,6 +51,19 @@ def refusal(gate: Callable[[], object], exit_status: int = EXIT_REFUSED) -> Depl
 
 
 # ---------------------------------------------------------------- tag, digest, source, model
+
+
+def test_a_tag_is_kept_for_one_service_only() -> None:
+    keeping = dataclasses.replace(SERVICE, persist=True)
+    others = {"worker": ConfiguredService(f"worker:{TAG_PLACEHOLDER}", False, 1, {})}
+    shared = configuration()
+    shared = dataclasses.replace(shared, services={**shared.services, **others})
+
+    assert gates.tag_is_not_shared(keeping, configuration()).passed
+    assert gates.tag_is_not_shared(SERVICE, shared).passed
+    with pytest.raises(RefusedError, match="worker") as caught:
+        gates.tag_is_not_shared(keeping, shared)
+    assert caught.value.code == "tag-shared"
 
 
 def test_a_commit_tag_passes() -> None:
@@ -209,15 +225,14 @@ def test_a_dependency_that_is_unwell_refuses_a_deploy_and_warns_a_rollback(
 
 def test_the_content_that_was_scanned_passes_under_any_of_its_digests() -> None:
     for known in (digest(1), digest(5)):
-        verdicts = gates.content_is_expected(tag(1), known, FETCHED, None)
-        assert all(v.passed for v in verdicts)
-    assert gates.content_is_expected(tag(1), None, FETCHED, RECORDED)[0].evidence == (
-        "no --digest given"
+        assert gates.digest_is_expected(tag(1), known, FETCHED).passed
+    assert gates.digest_is_expected(tag(1), None, FETCHED).evidence == (
+        f"the registry serves {digest(1)}; no --digest"
     )
 
 
 def test_other_content_than_what_was_scanned_is_refused() -> None:
-    error = refusal(lambda: gates.content_is_expected(tag(1), digest(2), FETCHED, None))
+    error = refusal(lambda: gates.digest_is_expected(tag(1), digest(2), FETCHED))
 
     assert error.code == "digest-mismatch"
     assert digest(1) in error.message
@@ -228,7 +243,7 @@ def test_a_tag_that_moved_since_it_was_recorded_is_refused() -> None:
     moved = dataclasses.replace(
         FETCHED, image_id=image_id(2), digest=digest(2), digests=(digest(2),)
     )
-    error = refusal(lambda: gates.content_is_expected(tag(1), None, moved, RECORDED))
+    error = refusal(lambda: gates.tag_stays(tag(1), moved, RECORDED))
 
     assert error.code == "tag-moved"
     assert RECORDED.at in error.message
@@ -237,14 +252,14 @@ def test_a_tag_that_moved_since_it_was_recorded_is_refused() -> None:
 def test_the_same_content_in_another_image_store_has_not_moved() -> None:
     other_store = dataclasses.replace(FETCHED, image_id=image_id(9))
 
-    assert gates.content_is_expected(tag(1), None, other_store, RECORDED)
+    assert gates.tag_stays(tag(1), other_store, RECORDED).passed
 
 
 def test_content_without_any_digest_is_compared_by_its_id() -> None:
     bare = FetchedImage(image_id(2), "", (), "")
     line = recorded({**entry(1, 1), "digest": ""}).entries[0]
 
-    refusal(lambda: gates.content_is_expected(tag(1), None, bare, line))
+    refusal(lambda: gates.tag_stays(tag(1), bare, line))
 
 
 def test_the_last_record_of_a_tag_decides_whether_it_moved() -> None:
@@ -274,3 +289,167 @@ def test_what_runs_by_hand_is_shown_harmlessly() -> None:
     hostile = Release("\x1b[2J\n", image_id(1))
 
     assert refusal(lambda: gates.current_is_expected(tag(1), hostile)).message.isprintable()
+
+
+# ---------------------------------------------------------------- order
+
+PIPELINE = "example/infra/.github/workflows/deploy.yml"
+
+
+def by_run(number: int, attempt: int = 1, workflow: str = PIPELINE) -> dict[str, Any]:
+    """Return the fields of a history line that a workflow's run left."""
+    return {"workflow": workflow, "run_number": number, "run_attempt": attempt, "commit": ""}
+
+
+def run_of(number: int, attempt: int = 1, workflow: str = PIPELINE) -> Origin:
+    """Return who asks: a run of the workflow."""
+    run = WorkflowRun(workflow, number, attempt)
+    return Origin("kim", "github-actions", workflow_run=run)
+
+
+def test_an_older_run_never_overwrites_the_release_of_a_newer_one() -> None:
+    history = recorded(entry(1, 1, **by_run(42)))
+
+    error = refusal(lambda: gates.run_is_not_older(run_of(41, 3), history, WEB))
+
+    assert error.code == "run-older"
+    assert error.exit_status == 3
+    assert "run 41, attempt 3" in error.message
+    assert "run 42" in error.message
+    assert tag(1) in error.message
+    assert f"deployctl rollback {WEB}" in error.hint
+
+
+def test_a_run_of_the_same_age_or_newer_may_deploy() -> None:
+    history = recorded(entry(1, 1, **by_run(42, 2)))
+
+    for number, attempt in ((42, 2), (42, 3), (43, 1)):
+        assert gates.run_is_not_older(run_of(number, attempt), history, WEB).passed
+    refusal(lambda: gates.run_is_not_older(run_of(42, 1), history, WEB))
+
+
+def test_a_newer_run_stays_the_newest_after_a_rollback_and_a_persons_deploys() -> None:
+    history = recorded(
+        entry(1, 1, **by_run(40)),
+        entry(2, 2, **by_run(42)),
+        entry(3, 1, action="rollback"),
+        entry(4, 3),
+    )
+
+    refusal(lambda: gates.run_is_not_older(run_of(41), history, WEB))
+    assert gates.run_is_not_older(run_of(42, 2), history, WEB).passed
+
+
+def test_runs_of_other_workflows_and_of_other_services_are_not_compared() -> None:
+    other = PIPELINE.replace("infra", "other")
+    history = recorded(
+        entry(1, 1, **by_run(99, workflow=other)), entry(2, 1, service="worker", **by_run(99))
+    )
+
+    assert gates.run_is_not_older(run_of(1), history, WEB).passed
+
+
+@pytest.mark.parametrize("event", ["restored", "broken"])
+def test_a_newer_run_that_failed_leaves_nothing_to_protect(event: str) -> None:
+    history = recorded(
+        entry(1, 2, "started", run="r", **by_run(42)), entry(2, 2, event, run="r", **by_run(42))
+    )
+
+    assert gates.run_is_not_older(run_of(41), history, WEB).passed
+
+
+@pytest.mark.parametrize("event", ["started", "interrupted"])
+def test_a_newer_run_without_an_outcome_may_have_left_its_release(event: str) -> None:
+    history = recorded(entry(1, 2, event, run="r", **by_run(42)))
+
+    refusal(lambda: gates.run_is_not_older(run_of(41), history, WEB))
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"workflow": 7},
+        {"workflow": ""},
+        {"run_number": "42"},
+        {"run_number": True},
+        {"run_number": 10**30},
+        {"run_number": -1},
+        {"run_attempt": None},
+        {"run_attempt": 1.5},
+    ],
+    ids=str,
+)
+def test_a_line_whose_run_is_nonsense_is_a_line_of_no_run(nonsense: dict[str, Any]) -> None:
+    history = recorded({**entry(1, 1, **by_run(42)), **nonsense})
+
+    assert history.entries[0].workflow_run is None
+    assert not history.problems
+    assert gates.run_is_not_older(run_of(1), history, WEB).passed
+
+
+def test_whoever_is_not_in_a_workflow_has_no_order() -> None:
+    history = recorded(entry(1, 1, **by_run(42)))
+
+    assert gates.run_is_not_older(Origin("kim", "terminal"), history, WEB).passed
+
+
+# ---------------------------------------------------------------- signature and registry
+
+SIGNED = dataclasses.replace(
+    FETCHED, signatures={digest(1): Output(b"", 0), digest(5): Output(b"no signatures found", 10)}
+)
+ASKED = Signature(key="PEM", annotations=(("scan", "passed"),))
+
+
+def test_no_signature_is_asked_for_unless_the_inventory_does() -> None:
+    assert gates.signature_verifies(FETCHED, None).passed
+
+
+def test_the_signature_of_the_digest_that_was_served_passes() -> None:
+    verdict = gates.signature_verifies(SIGNED, ASKED)
+
+    assert digest(1) in verdict.evidence
+    assert "scan=passed" in verdict.evidence
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"signatures": {}},
+        {"digest": ""},
+        {"digest": digest(5)},
+        {"digest": digest(9)},
+        {"signatures": {digest(1): Output(b"", 124)}},
+    ],
+    ids=["none", "unknown digest", "another digest's", "not asked about", "timed out"],
+)
+def test_whatever_is_no_verified_signature_of_that_digest_is_refused(
+    changes: dict[str, Any],
+) -> None:
+    found = dataclasses.replace(SIGNED, **changes)
+
+    assert refusal(lambda: gates.signature_verifies(found, ASKED)).code == "signature-refused"
+
+
+def test_a_host_that_cannot_verify_refuses_whatever_else_it_says() -> None:
+    found = dataclasses.replace(SIGNED, cosign=False)
+
+    assert refusal(lambda: gates.signature_verifies(found, ASKED)).code == "cosign-missing"
+
+
+def test_a_missing_revision_label_is_refused_where_one_is_required() -> None:
+    bare = dataclasses.replace(FETCHED, revision="")
+
+    assert gates.revision_matches(tag(1), bare).passed
+    error = refusal(lambda: gates.revision_matches(tag(1), bare, required=True))
+    assert error.code == "revision-missing"
+
+
+def test_a_login_is_for_the_registry_that_the_image_comes_from() -> None:
+    ours = Registry("registry.example", "bot", "secret")
+    theirs = Registry("ghcr.io", "bot", "secret")
+
+    assert gates.image_follows_tag(WEB, configuration(), "T", ours).passed
+    error = refusal(lambda: gates.image_follows_tag(WEB, configuration(), "T", theirs))
+    assert error.code == "registry-mismatch"
+    assert "secret" not in f"{error.message} {error.hint} {theirs!r}"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from deployctl import history
 from deployctl.history import BROKEN, INTERRUPTED, RESTORED, STARTED, History, NoTarget
 from deployctl.image import Reference
-from deployctl.model import Release
+from deployctl.model import Release, WorkflowRun
 from tests.unit.build import (
     WEB,
     container,
@@ -462,3 +462,26 @@ def test_the_stack_has_no_release_twice_in_a_row(runs: list[tuple[str, int]]) ->
     found = recorded(*lines_of(runs))
     tags = [e.release.tag for e in history.stack(found.of(WEB))]
     assert all(one != other for one, other in pairwise(tags))
+
+
+def test_the_run_of_a_workflow_is_written_and_read_again() -> None:
+    run = WorkflowRun("example/infra/.github/workflows/deploy.yml", 42, 2, 40 * "a")
+    fields = history.record_fields(
+        run="r",
+        action="deploy",
+        service=WEB,
+        release=release(1),
+        previous=None,
+        image_store="",
+        files="",
+        by="kim",
+        source="github-actions",
+        run_url="",
+        workflow_run=run,
+    )
+    line = f'{{"v":1,"seq":1,"at":"","event":"started",{fields},"reason":"","seconds":0}}\n'
+
+    (read,) = history.parse(line.encode()).entries
+
+    assert read.workflow_run == run
+    assert history.interrupted_fields(read) == fields

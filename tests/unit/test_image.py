@@ -88,3 +88,19 @@ def test_a_digest_is_sha256_and_64_hex_digits() -> None:
 def test_a_reference_is_taken_apart_and_put_together_again(text: str, reference: Reference) -> None:
     assert Reference.parse(text) == reference
     assert str(reference) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "registry", "login_server"),
+    [
+        ("ghcr.io/example/web:1", "ghcr.io", "ghcr.io"),
+        ("localhost:5001/web:1", "localhost:5001", "localhost:5001"),
+        ("localhost/web", "localhost", "localhost"),
+        ("example/web:1", "docker.io", "https://index.docker.io/v1/"),
+        ("web:1", "docker.io", "https://index.docker.io/v1/"),
+    ],
+)
+def test_an_image_names_its_registry(text: str, registry: str, login_server: str) -> None:
+    reference = Reference.parse(text)
+
+    assert (reference.registry, reference.login_server) == (registry, login_server)

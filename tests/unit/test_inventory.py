@@ -225,6 +225,19 @@ def test_what_has_to_stay_up_longer_than_it_has_time_is_a_mistake(stable: str) -
     assert "services.web.stable: must be shorter than health_timeout" in mistake
 
 
+def test_two_services_cannot_keep_one_variable() -> None:
+    one = {**document()["services"]["web"], "persist": True}
+    other = {**one, "persist": False}
+    tree = {**document(), "services": {"web": one, "api": other}}
+
+    (mistake,) = mistakes(tree)
+
+    assert "services.web.persist: keeps IMAGE_TAG in .env" in mistake
+    assert "services.api" in mistake
+    other["tag_variable"] = "API_TAG"
+    assert read(tree).services["web"].persist
+
+
 # Wrong kinds of values
 
 
@@ -642,11 +655,24 @@ def test_a_private_key_is_put_right_however_it_was_stored(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "key",
+    [
+        KEY.replace("\n", " "),
+        KEY.replace("\n", "\\n"),
+        f'"{KEY}"',
+        base64.b64encode(KEY.encode()).decode(),
+    ],
+)
+def test_a_private_key_that_ssh_can_mend_is_accepted(key: str) -> None:
+    assert host({"K": key}, ssh_key={"env": "K"}).private_key == f"{key.strip()}\n"
+
+
+@pytest.mark.parametrize(
     ("key", "expected"),
     [
         ("ssh-ed25519 AAAA me", "K is a public key: the private one is needed"),
         ("bm90IGEga2V5", "K is not a private key"),
-        (KEY.replace("\n", " "), "K is a private key that lost its line breaks"),
+        ("/home/kim/.ssh/id_ed25519", "K is not a private key"),
     ],
 )
 def test_what_is_no_private_key_is_explained_without_showing_it(key: str, expected: str) -> None:

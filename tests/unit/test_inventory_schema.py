@@ -62,6 +62,7 @@ long_tags = false
 HOST = ("hosts", "vps")
 SERVICE = ("services", "enforcer-backend")
 ABSENT = object()
+LOGIN = {"server": "ghcr.io", "username": "bot", "password": {"env": "TOKEN"}}
 
 # Where in the good document, and what is written there instead.
 BAD: list[tuple[tuple[str | int, ...], object]] = [
@@ -92,6 +93,18 @@ BAD: list[tuple[tuple[str | int, ...], object]] = [
     *(((*HOST, "connect_timeout"), bad) for bad in (10, "10", "", "1s1m", {"env": "A-B"})),
     *(((*HOST, "sudo"), bad) for bad in ("yes", 1, {"env": "A"})),
     *((("hosts", "vps2", "host_key"), bad) for bad in ("", "SHA256:x", "ssh-rsa", "MD5:x", 1)),
+    *(((*SERVICE, "registry"), {**LOGIN, key: 1}) for key in (*LOGIN, "token")),
+    *(((*SERVICE, "registry"), {k: LOGIN[k] for k in LOGIN if k != key}) for key in LOGIN),
+    ((*SERVICE, "registry"), {**LOGIN, "password": "hunter2"}),
+    ((*SERVICE, "registry"), {**LOGIN, "username": "-u"}),
+    *(((*SERVICE, "registry"), {**LOGIN, "server": x}) for x in ("", "https://x", "x/y", "x:y")),
+    (("gates", "require_revision"), "yes"),
+    *((("gates", "signature"), bad) for bad in ("cosign.pub", {}, {"key": ""}, {"key": 1})),
+    (("gates", "signature"), {"key": {"env": "KEY", "optional": True}}),
+    *(
+        (("gates", "signature"), {"key": "k", "annotations": bad})
+        for bad in ("scan", {"scan": 1}, {"scan": ""}, {"a=b": "c"}, {"scan": "a,b"})
+    ),
     ((*SERVICE, "helth_timeout"), "60s"),
     *(((*SERVICE, key), ABSENT) for key in ("model", "hosts", "directory", "compose_files")),
     *(((*SERVICE, "model"), bad) for bad in ("", "swarm", 1)),
@@ -157,8 +170,10 @@ def test_every_commented_setting_of_the_example_is_valid_too() -> None:
     """Uncommented one by one, in place of what it says it stands in for."""
     replaced = {"identity_file": "ssh_key", "known_hosts": "host_key"}
     lines = EXAMPLE.splitlines()
-    commented = [line for line in lines if line.startswith("# ") and " = " in line]
-    assert len(commented) == 10
+    tables = "\n\n".join(block for block in EXAMPLE.split("\n\n") if "\n# [" in block)
+    settings = [line for line in lines if re.match(r"# \w+ +=", line)]
+    commented = [line for line in settings if line not in tables]
+    assert len(commented) >= 11
     for line in commented:
         written = line.removeprefix("# ")
         other = replaced.get(written.split()[0])
@@ -168,9 +183,37 @@ def test_every_commented_setting_of_the_example_is_valid_too() -> None:
         parse(text, {}, path="inventory.example.toml")
 
 
+def test_every_commented_table_of_the_example_is_valid_too() -> None:
+    blocks = [block for block in EXAMPLE.split("\n\n") if "\n# [" in block]
+    assert len(blocks) == 2
+    text = EXAMPLE
+    for block in blocks:
+        text = text.replace(block, re.sub(r"(?m)^# (?=\[|\w+ +=)", "", block))
+    VALIDATOR.validate(tomllib.loads(text))
+    inventory = parse(text, {}, path="inventory.example.toml")
+    assert inventory.service("enforcer-backend").registry
+    assert inventory.gates.signature
+
+
 def test_the_example_names_the_schema_where_it_is() -> None:
     first = EXAMPLE.splitlines()[0]
     assert (ROOT / first.removeprefix("#:schema ")).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ((*SERVICE, "registry"), LOGIN),
+        ((*SERVICE, "registry"), {**LOGIN, "password": {"env": "T", "optional": True}}),
+        (("gates", "require_revision"), True),
+        (("gates", "signature"), {"key": "cosign.pub", "annotations": {"scan": "passed"}}),
+        (("gates", "signature"), {"key": {"env": "KEY"}}),
+    ],
+)
+def test_schema_and_parser_accept_the_same(path: tuple[str | int, ...], value: object) -> None:
+    tree = changed(path, value)
+    assert schema_accepts(tree)
+    assert parser_accepts(tree)
 
 
 def test_schema_and_parser_accept_the_good_document() -> None:
@@ -199,7 +242,7 @@ def test_the_schema_knows_the_keys_and_defaults_of_the_parser() -> None:
 
 def test_the_messages_in_the_reference_are_the_real_ones() -> None:
     page = (ROOT / "docs" / "inventory.md").read_text("utf-8")
-    values, wrong = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    values, *_, wrong = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     shown = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
     with pytest.raises(UsageError) as mistakes:
         parse(wrong, {}, path="inventory.toml")
@@ -213,7 +256,11 @@ def test_the_messages_in_the_reference_are_the_real_ones() -> None:
 
 def test_the_reference_has_every_key() -> None:
     page = (ROOT / "docs" / "inventory.md").read_text("utf-8")
-    tables = [SCHEMA["$defs"]["host"], SCHEMA["$defs"]["service"], SCHEMA["properties"]["gates"]]
+    gates = SCHEMA["properties"]["gates"]
+    tables = [
+        *(SCHEMA["$defs"][name] for name in ("host", "service", "registry")),
+        *(gates, gates["properties"]["signature"]),
+    ]
     for key in (key for table in tables for key in table["properties"]):
         assert f"\n| `{key}` |" in page
 

@@ -93,7 +93,7 @@ def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
     ("end", "what", "status", "says"),
     [
         ("busy", "holder", errors.EXIT_BUSY, "vps is busy: another deployctl run"),
-        ("changed", "hold", errors.EXIT_BUSY, "a hold was set"),
+        ("changed", "hold", errors.EXIT_BUSY, "held by somebody"),
         ("changed", "history", errors.EXIT_BUSY, "another run was recorded"),
         ("changed", "containers", errors.EXIT_BUSY, "containers were changed"),
         ("changed", "files", errors.EXIT_BUSY, "compose files were changed"),

@@ -36,10 +36,10 @@ def situation(found: HostFacts, **service: Any) -> Situation:
     return Situation.of(dataclasses.replace(SERVICE, **service), found, found.configuration)
 
 
-def plan(found: HostFacts, number: int = 3, **service: Any) -> Plan:
+def plan(found: HostFacts, number: int = 3, action: Action = Action.DEPLOY, **service: Any) -> Plan:
     return planning.plan(
         situation(found, **service),
-        Action.DEPLOY,
+        action,
         release(number),
         origin=Origin("kim", "terminal"),
         wait=0.0,
@@ -148,6 +148,15 @@ def test_tags_that_a_rollback_needs_are_kept() -> None:
     assert decided.keep_tags[0] == tag(5)
     assert {tag(2), tag(4)} <= set(decided.keep_tags)
     assert tag(1) not in decided.keep_tags
+
+
+def test_where_the_next_rollback_goes_is_kept_too() -> None:
+    found = dataclasses.replace(GOOD, containers=(container(4),), history=successes(1, 2, 3, 4))
+
+    for number, below in ((3, 2), (2, 1)):
+        decided = plan(found, number, keep=1, action=Action.ROLLBACK)
+        assert decided.keep_tags
+        assert tag(below) in decided.keep_tags
 
 
 def test_all_tags_are_kept_where_the_inventory_says_so() -> None:

@@ -32,10 +32,10 @@ from deployctl.model import (
     RolloutResult,
     State,
     StatusResult,
-    Verdict,
 )
 from deployctl.render import human
 from deployctl.render.text import columns
+from deployctl.verdict import Verdict
 from tests.unit.render_samples import (
     BACK,
     NEW,

@@ -13,16 +13,21 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import deployctl
+from deployctl.checkup import CheckResult, Severity
+from deployctl.checkup import Finding as CheckFinding
 from deployctl.errors import DeployctlError
+from deployctl.facts import Hold
+from deployctl.holds import HoldOutcome, HoldResult
+from deployctl.lint.findings import Finding, Place, Report
 from deployctl.model import (
     HistoryResult,
     HostOutcome,
     Release,
     RolloutResult,
     StatusResult,
-    Verdict,
 )
 from deployctl.render import json as render
+from deployctl.verdict import Verdict
 from tests.unit.render_samples import (
     BACK,
     NEW,
@@ -43,6 +48,7 @@ from tests.unit.render_samples import (
 PACKAGE = Path(deployctl.__file__).parent
 SCHEMA: dict[str, Any] = json.loads((PACKAGE / "output.schema.json").read_text(encoding="utf-8"))
 DOCUMENTATION = PACKAGE.parent / "docs" / "json.md"
+FINDING = Finding(Place("ci.yml", 7, 3), "tag-mutable", "it gets latest", "pass the output")
 EXIT_STATUSES = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 130])
 
 
@@ -192,12 +198,19 @@ def test_the_schema_is_a_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
+LOW = CheckFinding("disk", "disk-low", Severity.WARNING, "only 3 MiB", "make room")
+HELD = Hold("kim", "2025-11-23T10:00:00Z", "audit")
+
+
 def test_the_schema_names_every_field_that_is_written() -> None:
     passed = run(target=BACK, verdicts=(Verdict("tag", True, "is a commit tag"),))
     documents = [
         render.rollout(of_runs(passed, HostOutcome("vps2", error=RESTORED)), 6),
         render.status([in_sync(), UNREACHABLE], 4),
         render.history([HistoryResult("vps", (entry(1, "started"),))], 0),
+        render.lint(Report((FINDING,), ("ci.yml",), 1), 3),
+        render.check([CheckResult("vps", "web", (LOW,))], 0),
+        render.holds([HoldResult("vps", "web", HoldOutcome.REPLACED, HELD, HELD)], "hold", 0),
         render.error(RESTORED, "check"),
     ]
     written = set().union(*(_keys(json.loads(text)) for text in documents))

@@ -107,6 +107,26 @@ def test_standard_input_is_empty_without_on_line(session: Session) -> None:
     assert session.run(_shell("cat; echo end"), timeout=10).stdout == b"end\n"
 
 
+def test_a_command_gets_what_it_is_given_and_then_the_end(session: Session) -> None:
+    secret = 16 * 1024 * b"x"
+
+    done = session.run(Command(("sh", "-c", "wc -c; echo ended"), stdin=secret), timeout=10)
+
+    assert done.stdout.split() == [b"16384", b"ended"]
+
+
+def test_what_a_command_is_given_comes_before_the_answers(session: Session) -> None:
+    asking = Command(
+        ("sh", "-c", "echo ready; read -r one; read -r two; echo $one $two"), stdin=b"1\n"
+    )
+
+    done = session.run(
+        asking, timeout=10, on_line=lambda line: b"2\n" if line == b"ready" else None
+    )
+
+    assert done.stdout == b"ready\n1 2\n"
+
+
 def test_lines_are_passed_on_as_they_come_and_answers_are_sent(session: Session) -> None:
     lines: list[bytes] = []
 

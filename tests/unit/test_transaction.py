@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from deployctl import history, scripts, transaction
 from deployctl.compose import TAG_PLACEHOLDER
+from deployctl.inventory import Registry, Signature
 from deployctl.model import Action
 from deployctl.transcript import Transcript, hear, is_event, waiting_for
 from tests.unit.build import (
@@ -56,6 +57,7 @@ def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> 
         "change",
         "/opt/infra",
         "/opt/infra/.deployctl",
+        WEB,
         "IMAGE_TAG",
         TAG_PLACEHOLDER,
         "compose/docker-compose.yml",
@@ -65,9 +67,25 @@ def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> 
 
 
 def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:
-    command = scripts.fetch_command(WEB, "registry/web:1", tag(1))
+    command = scripts.fetch_command(WEB, "registry.example/web:1", tag(1))
 
-    assert command.argv[4:] == ("registry/web:1", f"deployctl/web:{tag(1)}", "600")
+    kept = f"deployctl/web:{tag(1)}"
+    given = ("registry.example/web:1", kept, "600", "registry.example", "", "")
+    assert command.argv[4:] == given
+    assert command.stdin == b""
+
+
+def test_a_fetch_gets_a_password_on_its_standard_input_and_a_key_as_an_argument() -> None:
+    login = Registry("registry.example", "bot", "correct-horse")
+    signature = Signature(key="PEM", annotations=(("scan", "passed"),))
+
+    command = scripts.fetch_command(
+        WEB, "registry.example/web:1", tag(1), login=login, signature=signature
+    )
+
+    assert command.argv[7:] == ("registry.example", "bot", "PEM", "scan=passed")
+    assert command.stdin == b"correct-horse\n"
+    assert "correct-horse" not in command.as_shell()
 
 
 def test_a_transaction_gets_everything_that_was_decided() -> None:
@@ -83,6 +101,7 @@ def test_a_transaction_gets_everything_that_was_decided() -> None:
     assert decided["--restore-image-id"] == image_id(1)
     assert decided["--restore-tag"] == tag(1)
     assert decided["--ignore-hold"] == "no"
+    assert (decided["--alone"], decided["--env-file"]) == ("yes", "")
     assert decided["--health-timeout"] == "6000"
     assert (decided["--stable-checked"], decided["--stable-unchecked"]) == ("0", "500")
     assert decided["--keep"] == f"{tag(2)} {tag(1)}"

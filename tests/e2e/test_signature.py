@@ -1,0 +1,199 @@
+"""Where the inventory asks for a signature, what nobody vouched for is not deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import SERVICE, Client
+from tests.e2e.steps import BACKEND_FILE, deploy, edit, refuse
+from tests.vps.catalogue import ATTESTED, GOOD, Release
+from tests.vps.world import REGISTRY, REGISTRY_AUTH, REGISTRY_PASSWORD, REGISTRY_USER, Vps
+
+RULE = '[gates.signature]\nkey = "cosign.pub"\nannotations = { scan = "passed" }\n'
+COSIGN = "COSIGN_PASSWORD= cosign"
+
+
+def make_key(vps: Vps, name: str) -> str:
+    """Make a key pair on the VPS, as a build machine has it; return the public half."""
+    vps.run(f"mkdir -p /tmp/keys && cd /tmp/keys && {COSIGN} generate-key-pair")
+    vps.run(f"cd /tmp/keys && mv cosign.key {name}.key && mv cosign.pub {name}.pub")
+    return vps.read(f"/tmp/keys/{name}.pub")
+
+
+def sign(vps: Vps, digest: str, *, key: str = "ours", scan: str = "passed") -> None:
+    """Sign a digest as the workflow that scanned it does."""
+    vps.run(
+        f"{COSIGN} sign --yes --tlog-upload=false --key /tmp/keys/{key}.key -a scan={scan}"
+        f" {REGISTRY}/{SERVICE}@{digest}"
+    )
+
+
+@pytest.fixture
+def client(client: Client, vps: Vps) -> Client:
+    """A client with our public key beside its inventory."""
+    (client.directory / "cosign.pub").write_text(make_key(vps, "ours"))
+    client.write_inventory({"vps": vps}, gates=RULE)
+    return client
+
+
+def refused(client: Client, vps: Vps, release: Release = GOOD[1]) -> Any:
+    """The error of a deploy that the signature gate refuses, on a host where GOOD[0] runs."""
+    ended = refuse(client, vps, 3, "deploy", SERVICE, release.tag, "--json")
+    (on_host,) = ended.json["hosts"]
+    verdicts = {verdict["gate"]: verdict for verdict in on_host["verdicts"]}
+    assert verdicts["signature"]["ran"]
+    assert not verdicts["signature"]["passed"]
+    assert verdicts["revision"]["passed"]
+    return ended.json["error"]
+
+
+def test_what_our_key_signed_is_deployed(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag))
+
+    ended = deploy(client, vps, GOOD[1], "--json")
+
+    (on_host,) = ended.json["hosts"]
+    evidence = {verdict["gate"]: verdict["evidence"] for verdict in on_host["verdicts"]}
+    assert evidence["signature"] == (
+        f"over {vps.digest(GOOD[1].tag)} with scan=passed, by the inventory's key"
+    )
+
+
+def test_one_good_signature_beside_others_is_enough(client: Client, vps: Vps) -> None:
+    make_key(vps, "theirs")
+    digest = vps.digest(GOOD[1].tag)
+    sign(vps, digest, key="theirs")
+    sign(vps, digest, scan="failed")
+    sign(vps, digest)
+
+    deploy(client, vps, GOOD[1])
+
+
+def test_an_unsigned_image_is_refused(client: Client, vps: Vps) -> None:
+    error = refused(client, vps)
+
+    assert error["code"] == "signature-refused"
+    assert vps.digest(GOOD[1].tag) in error["message"]
+    assert error["details"]
+
+
+def test_an_image_that_another_key_signed_is_refused(client: Client, vps: Vps) -> None:
+    make_key(vps, "theirs")
+    sign(vps, vps.digest(GOOD[1].tag), key="theirs")
+
+    assert refused(client, vps)["code"] == "signature-refused"
+
+
+def test_an_image_whose_signature_says_something_else_is_refused(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag), scan="failed")
+
+    error = refused(client, vps)
+
+    assert error["code"] == "signature-refused"
+    assert "with scan=passed" in error["message"]
+
+
+def test_the_signature_of_another_digest_is_refused(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag))
+    vps.repush(GOOD[1].tag)
+
+    assert refused(client, vps)["code"] == "signature-refused"
+
+
+def test_a_signature_that_was_copied_to_another_digest_is_refused(client: Client, vps: Vps) -> None:
+    signed, other = vps.digest(GOOD[1].tag), vps.digest(GOOD[2].tag)
+    sign(vps, signed)
+    source, target = (
+        f"docker://{REGISTRY}/{SERVICE}:{digest.replace(':', '-')}.sig"
+        for digest in (signed, other)
+    )
+    vps.run(f"skopeo copy --src-tls-verify=false --dest-tls-verify=false {source} {target}")
+
+    assert refused(client, vps, GOOD[2])["code"] == "signature-refused"
+
+
+def test_a_signature_that_cannot_be_fetched_is_no_signature(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag))
+    # dockerd, which pulls, is root: only cosign does not get through.
+    vps.run("iptables -I OUTPUT -p tcp --dport 5000 -m owner --uid-owner deploy -j REJECT")
+
+    error = refused(client, vps)
+
+    assert error["code"] == "signature-refused"
+    assert any("connect" in line for line in error["details"])
+
+
+def test_a_registry_that_is_down_is_said_to_be_down(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag))
+    vps.registry_stop()
+
+    ended = refuse(client, vps, 3, "deploy", SERVICE, GOOD[1].tag, "--json")
+
+    assert ended.json["error"]["code"] == "not-fetched"
+
+
+def test_a_host_without_cosign_verifies_nothing(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag))
+    vps.run("mv /usr/bin/cosign /usr/bin/cosign.away")
+    try:
+        error = refused(client, vps)
+    finally:
+        vps.run("mv /usr/bin/cosign.away /usr/bin/cosign")
+
+    assert error["code"] == "cosign-missing"
+    assert "install cosign" in error["hint"]
+
+
+def test_a_signature_in_a_registry_that_asks_for_a_login_is_found(client: Client, vps: Vps) -> None:
+    vps.registry_auth_start()
+    sign(vps, vps.digest(GOOD[1].tag))
+    edit(vps, BACKEND_FILE, f"{REGISTRY}/{SERVICE}", f"{REGISTRY_AUTH}/{SERVICE}")
+    login = (
+        f'[services.{SERVICE}.registry]\nserver = "{REGISTRY_AUTH}"\n'
+        f'username = "{REGISTRY_USER}"\npassword = {{ env = "TOKEN" }}\n'
+    )
+    client.write_inventory({"vps": vps}, gates=RULE, service=login)
+
+    ended = client.run("deploy", SERVICE, GOOD[1].tag, TOKEN=REGISTRY_PASSWORD)
+
+    assert ended.exit_status == 0, ended.text
+
+
+def test_a_key_may_come_from_the_environment_or_stand_in_the_inventory(
+    client: Client, vps: Vps
+) -> None:
+    key = (client.directory / "cosign.pub").read_text()
+    sign(vps, vps.digest(GOOD[0].tag))
+    sign(vps, vps.digest(GOOD[1].tag))
+
+    client.write_inventory({"vps": vps}, gates=RULE.replace('"cosign.pub"', '{ env = "KEY" }'))
+    assert "KEY is not set" in client.run("deploy", SERVICE, GOOD[0].tag).stderr
+    assert client.run("deploy", SERVICE, GOOD[0].tag, KEY=key).exit_status == 0
+
+    client.write_inventory({"vps": vps}, gates=RULE.replace('"cosign.pub"', f'"""\n{key}"""'))
+    deploy(client, vps, GOOD[1])
+
+
+@pytest.mark.parametrize("content", [None, "no key"], ids=["missing", "nonsense"])
+def test_a_key_file_that_is_of_no_use_is_told_before_the_host_is_asked(
+    client: Client, vps: Vps, content: str | None
+) -> None:
+    vps.sshd_stop()
+    (client.directory / "cosign.pub").unlink()
+    if content is not None:
+        (client.directory / "cosign.pub").write_text(content)
+
+    ended = client.run("deploy", SERVICE, GOOD[1].tag, "--json")
+
+    assert ended.exit_status == 2, ended.text
+    assert ended.json["error"]["code"] == "key-unreadable"
+
+
+def test_of_an_image_with_attestations_the_index_is_what_is_signed(
+    client: Client, vps: Vps
+) -> None:
+    sign(vps, vps.digest(ATTESTED.tag))
+
+    deploy(client, vps, ATTESTED)
