@@ -11,8 +11,8 @@
 #   KEY         public key (PEM) whose signature over the digest is looked for; empty: none is
 #   NAME=VALUE  annotations that the signature must have
 #
-# If the pull moves IMAGE to other content, it is put back before this returns: a refused
-# deploy leaves nothing that a later `up` could pick up. The lines printed are facts, as in
+# If the pull moves IMAGE to other content, it is put back before this returns: a refused deploy
+# leaves no tag that stands for something else than it did. The lines printed are facts, as in
 # probe.sh.
 set -u
 LC_ALL=C

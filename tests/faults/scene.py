@@ -57,9 +57,22 @@ class Scene:
 
 @contextmanager
 def staged(
-    vps: Vps, point: Point, directory: Path, *, prepare: Callable[[Vps], None] | None = None
+    vps: Vps,
+    point: Point,
+    directory: Path,
+    *,
+    prepare: Callable[[Vps], None] | None = None,
+    kind: type[Client] = ImpatientClient,
 ) -> Iterator[Scene]:
-    """Start a job and let it come as far as the point; `prepare`: before the job starts."""
+    """Start a job and let it come as far as the point.
+
+    Args:
+        vps: pristine.
+        point: where the job stops.
+        directory: for the clients.
+        prepare: called with the VPS before the job starts.
+        kind: of the job's client.
+    """
     bystander = _machine(Client, directory / "bystander")
     settings = f'keep = {KEEP}\nhealth_timeout = "8s"\n'
     if point.job.keeps_tag:
@@ -76,7 +89,7 @@ def staged(
     gate = Gate(vps)
     gate.install()
     gate.close(point.phase, point.pattern, nth=point.nth)
-    client = _machine(ImpatientClient, directory / "client")
+    client = _machine(kind, directory / "client")
     with DelayingProxy(vps.host, vps.port) as proxy:
         address = {"vps": (proxy.host, proxy.port)}
         client.write_inventory({"vps": vps}, addresses=address, service=settings)
