@@ -12,9 +12,9 @@ from deployctl.errors import HostError
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 # Code of the error for a connection that ended before the host said who it is.
 DROPPED = "connection-dropped"
-# What sshd says instead of its version when it turns a client away.
-_TOO_MANY = b"Exceeded MaxStartups"
-_TURNED_AWAY = (_TOO_MANY, b"Not allowed at this time")
+# What sshd says instead of its version when it turns a client away. Since OpenSSH 9.8, the second
+# stands for MaxStartups, too.
+_TURNED_AWAY = (b"Exceeded MaxStartups", b"Not allowed at this time")
 _MEANINGS = {
     b"HTTP/": "a web server",
     b"\x15\x03": "a TLS server",
@@ -116,7 +116,7 @@ def handshake_error(
             hint="the host's sshd is very old or restricts its algorithms: update it",
         )
     said = f": {printable(first_bytes)}" if first_bytes and not is_ssh else ""
-    dropped = not first_bytes or first_bytes.startswith(_TOO_MANY)
+    dropped = not first_bytes or first_bytes.startswith(_TURNED_AWAY)
     return HostError(
         DROPPED if dropped else "connection-closed",
         f"{place} closed the connection during the SSH handshake{said}",

@@ -580,7 +580,7 @@ def test_a_host_that_accepts_and_says_nothing(server: LoopbackServer) -> None:
         (b"\xff" * 5000, "not-ssh", "not an SSH server"),
         (b"", "connection-dropped", "closed the connection"),
         (b"Exceeded MaxStartups\r\n", "connection-dropped", "MaxStartups"),
-        (b"Not allowed at this time\r\n", "connection-closed", "Not allowed"),
+        (b"Not allowed at this time\r\n", "connection-dropped", "Not allowed"),
         (b"SSH-2.0-broken\r\n", "connection-closed", "closed the connection"),
         (b"SSH-2.0-broken\r\n" + bytes(range(256)) * 300, "connection-closed", "closed"),
         (b"SSH-1.5-ancient\r\n", "ssh-incompatible", "no algorithm"),
