@@ -6,16 +6,14 @@ Texts of the workflows stand in the messages: they are somebody else's, and show
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 from urllib.parse import quote
 
 from deployctl import __version__
 from deployctl.lint.findings import RULES, Finding, Report, Rule
 from deployctl.render.terminal import BOLD, DIM, GREEN, YELLOW, Page
 from deployctl.render.text import plural, safe
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from deployctl.render.workflow_commands import annotation
 
 _SARIF_SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -49,33 +47,10 @@ def annotate(report: Report, stream: TextIO) -> None:
     """Write a warning of a workflow run for each finding, shown beside the line it is about."""
     for finding in report.findings:
         place = finding.place
-        properties = {
-            "file": place.file,
-            "line": str(place.line),
-            "col": str(place.column),
-            "title": f"deployctl: {finding.rule}",
-        }
+        where = {"file": place.file, "line": place.line, "col": place.column}
         message = f"{finding.reason}. {RULES[finding.rule].why} Fix: {finding.fix}"
-        stream.write(_command("warning", properties, message) + "\n")
+        stream.write(annotation("warning", f"deployctl: {finding.rule}", message, where) + "\n")
     stream.flush()
-
-
-def _command(name: str, properties: Mapping[str, str], message: str) -> str:
-    """Return a workflow command; nothing in its texts can end it or begin another.
-
-    The escapes are those of
-    https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts.
-    """
-    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{name} {listed}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return safe(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 # ---------------------------------------------------------------- SARIF

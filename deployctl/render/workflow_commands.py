@@ -23,17 +23,21 @@ _LONGEST_TITLE = 200
 _LONGEST_MESSAGE = 20_000
 
 
-def annotation(level: Level, title: str, message: str) -> str:
+def annotation(
+    level: Level, title: str, message: str, place: Mapping[str, object] | None = None
+) -> str:
     """Return the line that shows a message on the page of the workflow run.
 
     Args:
         level: how grave it is.
         title: its heading, one line.
         message: of one or more lines.
+        place: what it is about, as `file`, `line` and `col`; None: the run.
     """
-    heading = safe(title, limit=_LONGEST_TITLE).translate(_PROPERTY)
+    properties = {**(place or {}), "title": safe(title, limit=_LONGEST_TITLE)}
+    listed = ",".join(f"{k}={safe(str(v)).translate(_PROPERTY)}" for k, v in properties.items())
     text = safe(message, limit=_LONGEST_MESSAGE, newlines=True).translate(_DATA)
-    return f"::{level} title={heading}::{text}"
+    return f"::{level} {listed}::{text}"
 
 
 def group(title: str) -> str:
