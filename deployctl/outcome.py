@@ -19,6 +19,8 @@ from deployctl.transcript import Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
 CHANGED_MEANWHILE = "changed-meanwhile"
+ENV_FILE = ".env"
+"""What transact.sh refuses to begin without being able to replace."""
 
 REASONS = {
     "tag-failed": "docker could not name the image",
@@ -181,6 +183,14 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
             CHANGED_WHILE_WAITING if transcript.waited else CHANGED_MEANWHILE,
             f"{what} on {host} while this command was deciding",
             hint=f"look at it (deployctl status {service}) and run the command again",
+        )
+    if transcript.end == "refused" and transcript.what == ENV_FILE:
+        return HostError(
+            "env-file-foreign",
+            f"the project's .env on {host}, in which persist = true keeps the tag, cannot be "
+            "replaced by this user",
+            hint="on the host, as root: give .env and its directory to the user that deployctl "
+            "logs in as, or leave persist out",
         )
     if transcript.end == "refused":
         return HostError(

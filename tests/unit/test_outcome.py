@@ -99,6 +99,7 @@ def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
         ("changed", "files", errors.EXIT_BUSY, "compose files were changed"),
         ("changed", "?", errors.EXIT_BUSY, "something on vps"),
         ("refused", "state-directory", errors.EXIT_UNREACHABLE, "cannot be written"),
+        ("refused", ".env", errors.EXIT_UNREACHABLE, "persist = true keeps the tag"),
         ("unknown-run", "", errors.EXIT_UNREACHABLE, "knows no run"),
         ("cancelled", "", errors.EXIT_UNREACHABLE, "was cancelled"),
     ],
