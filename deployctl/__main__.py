@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
     except DeployctlError as error:
         return _fail(error, argv)
     except typer.TyperException as error:
-        return _fail(_usage_error(error), argv)
+        return _fail(_usage_error(error, argv), argv)
     except (KeyboardInterrupt, typer.Abort):
         return _fail(InterruptedByUserError("interrupted", "stopped"), argv)
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a sentence
@@ -62,10 +62,10 @@ def _command_of(argv: Sequence[str]) -> str:
     return next((word for word in argv if word in names), "")
 
 
-def _usage_error(error: typer.TyperException) -> UsageError:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "deployctl"
-    return UsageError("usage", error.format_message(), hint=f"{command} --help")
+def _usage_error(error: typer.TyperException, argv: Sequence[str]) -> UsageError:
+    from deployctl.cli.usage import usage_error
+
+    return usage_error(error, argv, _command_of(argv), typer.main.get_command(app))
 
 
 def _bug(error: Exception) -> DeployctlError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -9,12 +10,14 @@ import typer
 from deployctl import __version__
 from deployctl.cli.changes import deploy, follow, rollback
 from deployctl.cli.check import check
+from deployctl.cli.help import CHANGE, LOOK, PREPARE, Command, Program, examples
 from deployctl.cli.holds import hold, unhold
 from deployctl.cli.lint import lint
 from deployctl.cli.questions import history, status
 
 app = typer.Typer(
     name="deployctl",
+    cls=Program,
     help="Deploy and roll back one Docker Compose service over SSH.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -38,5 +41,21 @@ def _common(
     """Deploy and roll back one Docker Compose service over SSH."""
 
 
-for _command in (deploy, rollback, status, history, check, follow, hold, unhold, lint):
-    app.command()(_command)
+def _add(group: str, command: Callable[..., None], *lines: str) -> None:
+    app.command(cls=Command, rich_help_panel=group, epilog=examples(*lines))(command)
+
+
+_add(
+    CHANGE,
+    deploy,
+    "deployctl deploy web sha-1a2b3c4 --dry-run",
+    "deployctl deploy web sha-1a2b3c4 --wait 10m",
+)
+_add(CHANGE, rollback, "deployctl rollback web", "deployctl rollback web sha-1a2b3c4")
+_add(CHANGE, hold, 'deployctl hold web --reason "database upgrade"')
+_add(CHANGE, unhold, "deployctl unhold web")
+_add(LOOK, status, "deployctl status", "deployctl status web --check")
+_add(LOOK, history, "deployctl history web --limit 5")
+_add(LOOK, follow, "deployctl follow vps 20261124t120000z-1a2b3c4d")
+_add(PREPARE, check, "deployctl check", "deployctl check web --host vps")
+_add(PREPARE, lint, "deployctl lint", "deployctl lint ../backend --branch main")

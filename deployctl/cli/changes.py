@@ -41,8 +41,18 @@ if TYPE_CHECKING:
 
 def deploy(
     service: ServiceArgument,
-    tag: Annotated[str, typer.Argument(help="Tag that CI computed: sha- and 7 hex digits.")],
-    digest: Annotated[str | None, typer.Option(help="Digest that was scanned: sha256:…")] = None,
+    tag: Annotated[
+        str,
+        typer.Argument(
+            metavar="TAG", help="The image's tag, which CI made: sha- and 7 digits of the commit."
+        ),
+    ],
+    digest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST", help="Refuse other content than this; it begins with sha256:"
+        ),
+    ] = None,
     expect_current: Annotated[
         str | None, typer.Option(metavar="TAG", help="Refuse unless this tag runs.")
     ] = None,
@@ -54,7 +64,7 @@ def deploy(
     verbose: VerboseOption = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Make the service run a tag that was built, scanned and pushed."""
+    """Make a service run a tag; does nothing where it runs already, healthy."""
     read = read_inventory(inventory)
     wanted = read.service(service)
     _ask_gates_without_host(read, wanted, tag, digest)
@@ -91,7 +101,10 @@ def deploy(
 def rollback(
     service: ServiceArgument,
     tag: Annotated[
-        str | None, typer.Argument(help="Tag that succeeded before; default: the one before.")
+        str | None,
+        typer.Argument(
+            metavar="TAG", help="A tag that succeeded there; unless given: the one before."
+        ),
     ] = None,
     host: HostOption = None,
     dry_run: DryRunOption = False,
@@ -101,7 +114,7 @@ def rollback(
     verbose: VerboseOption = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Take the service back to the release before, or to a named one."""
+    """Go back to the release before, or to one that succeeded there."""
     read = read_inventory(inventory)
     wanted = read.service(service)
     if tag is not None:
@@ -139,14 +152,22 @@ def rollback(
 
 
 def follow(
-    host: Annotated[str, typer.Argument(autocompletion=complete_hosts, help="Host.")],
-    run: Annotated[str, typer.Argument(help="Run id, as the lost command printed it.")],
+    host: Annotated[
+        str,
+        typer.Argument(
+            metavar="HOST", autocompletion=complete_hosts, help="A host in the inventory."
+        ),
+    ],
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="The run, as status, history or the error names it."),
+    ],
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Watch a run again after the connection was lost, and learn its outcome."""
+    """Watch a run again after the connection was lost, and learn how it ended."""
     read = read_inventory(inventory)
     services = [s for s in read.services.values() if host in s.hosts and s.model == "compose"]
     target = read.host(host)

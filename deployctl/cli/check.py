@@ -36,7 +36,7 @@ def check(
     verbose: VerboseOption = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Say whether each host could take a deploy, and what to mend; changes nothing."""
+    """Say whether each host could take a deploy, and what to fix; changes nothing."""
     read = read_inventory(inventory)
     by_host = services_by_host(read, service, host)
     watching = observer(verbose=verbose)

@@ -37,7 +37,7 @@ def hold(
     verbose: VerboseOption = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Stop all deploys of a service until `unhold`; a rollback stays allowed."""
+    """Stop the deploys of a service for a while; rollbacks stay allowed."""
     from deployctl import holds
 
     text = holds.checked_reason(reason)

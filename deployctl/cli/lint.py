@@ -18,21 +18,21 @@ from deployctl.render.output import Output
 
 def lint(
     directory: Annotated[
-        str, typer.Argument(metavar="[DIR]", help="Repository, or directory of workflows.")
+        str, typer.Argument(metavar="DIR", help="A repository, or a directory of workflows.")
     ] = ".",
     branch: Annotated[
         str, typer.Option(metavar="NAME", help="The only branch that deploys may come from.")
     ] = "main",
     json: JsonOption = False,
     sarif: Annotated[
-        bool, typer.Option("--sarif", help="Print one SARIF document on standard output.")
+        bool, typer.Option("--sarif", help="Print one SARIF document on stdout, for code scanning.")
     ] = False,
     github: Annotated[
         bool, typer.Option("--github", help="Annotate as in a GitHub workflow, also elsewhere.")
     ] = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Check that the workflows of a repository keep the chain from push to container."""
+    """Say whether the workflows of a repository keep the chain; asks no host."""
     if json and sarif:
         raise UsageError("usage", "--json and --sarif exclude each other", hint="take one of them")
     name = branch.removeprefix("refs/heads/")

@@ -39,32 +39,60 @@ def _default_inventory() -> str:
 
 
 ServiceArgument = Annotated[
-    str, typer.Argument(help="Service in the inventory.", autocompletion=complete_services)
+    str,
+    typer.Argument(
+        metavar="SERVICE",
+        help="A service in the inventory.",
+        autocompletion=complete_services,
+    ),
 ]
 OptionalService = Annotated[
-    str | None, typer.Argument(help="Service in the inventory.", autocompletion=complete_services)
+    str | None,
+    typer.Argument(
+        metavar="SERVICE",
+        help="A service in the inventory; all of them unless given.",
+        autocompletion=complete_services,
+    ),
 ]
 HostOption = Annotated[
     list[str] | None,
-    typer.Option("--host", help="Only this host; may be repeated.", autocompletion=complete_hosts),
+    typer.Option(
+        "--host",
+        metavar="HOST",
+        help="Only this host of the service; may be repeated.",
+        autocompletion=complete_hosts,
+    ),
 ]
 InventoryOption = Annotated[
     str,
-    typer.Option("--inventory", "-i", envvar="DEPLOYCTL_INVENTORY", help="Inventory file (TOML)."),
+    typer.Option(
+        "--inventory",
+        "-i",
+        metavar="FILE",
+        envvar="DEPLOYCTL_INVENTORY",
+        show_envvar=False,
+        show_default=False,
+        help="The inventory; unless given: DEPLOYCTL_INVENTORY, else inventory.toml.",
+    ),
 ]
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document on standard output.")
+    bool, typer.Option("--json", help="Print one JSON document on stdout, for failures too.")
 ]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", help="Say more about what is done on the hosts.")
 ]
 NoGithubOption = Annotated[
-    bool, typer.Option("--no-github", help="In a GitHub workflow, print as anywhere else.")
+    bool,
+    typer.Option("--no-github", help="In a GitHub workflow: no outputs, summary or annotations."),
 ]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Say what would run where, and change nothing.")
 ]
 WaitOption = Annotated[
     str | None,
-    typer.Option("--wait", metavar="10m", help="Wait this long for another run to end."),
+    typer.Option(
+        "--wait",
+        metavar="10m",
+        help="Wait so long for another run to end, instead of exit status 5.",
+    ),
 ]

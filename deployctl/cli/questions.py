@@ -37,14 +37,14 @@ def status(
     service: OptionalService = None,
     host: HostOption = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 9 unless all is in sync and healthy.")
+        bool, typer.Option("--check", help="Exit status 9 unless all is in sync and healthy.")
     ] = False,
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
     no_github: NoGithubOption = False,
 ) -> None:
-    """Say what runs, what is recorded, and whether the two agree."""
+    """Show what runs, what is recorded, and whether the two agree."""
     read = read_inventory(inventory)
     by_host = services_by_host(read, service, host)
 
@@ -66,7 +66,9 @@ def status(
 def history(
     service: OptionalService = None,
     host: HostOption = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Newest lines per host.")] = 20,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1000, help="How many of the newest, per host.")
+    ] = 20,
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,

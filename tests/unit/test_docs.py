@@ -8,9 +8,11 @@ import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from typer.testing import CliRunner
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command
 
 from deployctl import errors, history
 from deployctl.cli import app
@@ -24,8 +26,6 @@ README = (ROOT / "README.md").read_text("utf-8")
 EXIT_CODES = (ROOT / "docs/exit-codes.md").read_text("utf-8")
 HISTORY_FORMAT = (ROOT / "docs/history-format.md").read_text("utf-8")
 STATUSES = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
-# Options of the program itself, or of Typer: not worth a row in the overview.
-UNLISTED_OPTIONS = {"--help"}
 
 
 def _section(text: str, heading: str) -> str:
@@ -161,42 +161,54 @@ def _texts(node: ast.expr, constants: dict[str, str]) -> list[str]:
 # ---------------------------------------------------------------- commands and options
 
 
-def _help(*command: str) -> str:
-    # A width at which no option is cut.
-    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
-    assert result.exit_code == 0
-    return result.output
+PROGRAM = cast(TyperGroup, get_command(app))
 
 
-def _commands() -> list[str]:
-    _, _, listed = _help().partition("Commands:\n")
-    return re.findall(r"(?m)^  ([a-z]+) ", listed)
+def _plain(text: str) -> str:
+    """A text of --help, or of a cell in the README, without what only one of them has."""
+    text = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text).replace("`", "")
+    return text[:1].lower() + text[1:].removesuffix(".")
 
 
-def _listed_options() -> dict[str, set[str]]:
-    """Options by command, as the overview has them."""
-    options: dict[str, set[str]] = {command: set() for command in _commands()}
-    for flags, of, *_ in _rows(_section(README, "## Commands")):
-        if not flags.startswith("`-"):
-            continue
+def _usage(command: str) -> str:
+    context = PROGRAM.commands[command].make_context(command, [], resilient_parsing=True)
+    pieces = PROGRAM.commands[command].collect_usage_pieces(context)
+    return " ".join(["deployctl", command, *(p for p in pieces if p != "[OPTIONS]")])
+
+
+def _options_of(command: str) -> dict[str, str]:
+    """The options of a command, as one types them, and their descriptions."""
+    return {
+        " ".join([", ".join(sorted(o.opts, key=len)), o.metavar or ""]).strip(): _plain(
+            o.help or ""
+        )
+        for o in PROGRAM.commands[command].params
+        if isinstance(o, TyperOption)
+    }
+
+
+def _listed_options() -> dict[str, dict[str, str]]:
+    """The same, as the README has it."""
+    options: dict[str, dict[str, str]] = {command: {} for command in PROGRAM.commands}
+    rows = [cells for cells in _rows(_section(README, "## Commands")) if len(cells) == 3]
+    for flags, of, meaning in rows:
         commands = set(options) - _words(of) if of.startswith("all") else _words(of)
         for command in commands:
-            options[command] |= set(re.findall(r"--[a-z-]+", flags))
+            options[command][flags.replace("`", "")] = _plain(meaning)
     return options
 
 
-def test_the_readme_lists_every_command() -> None:
-    rows = _rows(_section(README, "## Commands"))
-    listed = [match[1] for cells in rows if (match := re.match(r"`deployctl (\w+)", cells[0]))]
+def test_the_readme_says_of_each_command_what_its_help_says() -> None:
+    rows = [cells for cells in _rows(_section(README, "## Commands")) if len(cells) == 2]
+    listed = {usage.strip("`"): _plain(meaning) for usage, meaning in rows}
 
-    assert listed == _commands()
+    helped = {_usage(n): _plain(c.get_short_help_str()) for n, c in PROGRAM.commands.items()}
+    assert list(listed.items()) == list(helped.items())
 
 
-@pytest.mark.parametrize("command", _commands())
-def test_the_readme_lists_every_option(command: str) -> None:
-    offered = set(re.findall(r"(?m)^  (?:-\w, )?(--[a-z-]+)", _help(command)))
-
-    assert _listed_options()[command] == offered - UNLISTED_OPTIONS
+@pytest.mark.parametrize("command", PROGRAM.commands)
+def test_the_readme_says_of_each_option_what_the_help_says(command: str) -> None:
+    assert _listed_options()[command] == _options_of(command)
 
 
 # ---------------------------------------------------------------- examples
