@@ -49,6 +49,7 @@ GATE_OF = {
     "tag-not-used": "image",
     "registry-mismatch": "image",
     "tag-shared": "persist",
+    "env-file-foreign": "persist",
     "dependency-unhealthy": "dependencies",
 }
 """Which gate an error's code is the refusal of."""

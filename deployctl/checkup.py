@@ -338,6 +338,16 @@ def _logout(subject: Subject) -> Iterator[Finding]:
     yield from _ruled(subject, "logout", "a run outlives the connection")
 
 
+def _persist(subject: Subject) -> Iterator[Finding]:
+    service, configuration = subject.service, subject.facts.configuration
+    if not service.persist:
+        return
+    if configuration and configuration.sharing_tag(service.name):
+        yield _judged("persist", lambda: gates.tag_is_not_shared(service, configuration))
+    else:
+        yield from _ruled(subject, "persist", f"the tag can be kept in {service.env_file}")
+
+
 def _history(subject: Subject) -> Iterator[Finding]:
     recorded = subject.facts.history
     many = len(recorded.problems)
@@ -454,7 +464,7 @@ def _rollback(subject: Subject) -> Iterator[Finding]:
         )
 
 
-_OWN_FILES: tuple[_Rule, ...] = (_state, _history, _logout, _lock)
+_OWN_FILES: tuple[_Rule, ...] = (_state, _persist, _history, _logout, _lock)
 
 
 # ---------------------------------------------------------------- small change

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 
 from deployctl import history
@@ -22,7 +21,7 @@ def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0
         seconds: how long the question took.
     """
     recorded = facts.history
-    containers = containers_of(facts, service.name, directory=project_directory(service))
+    containers = containers_of(facts, service.name, directory=service.project_directory)
     running = history.release_of(containers)
     digests = facts.digests_of(running.image_id) if running else ()
     last = recorded.last_success(service.name)
@@ -144,17 +143,6 @@ def containers_of(
         and not c.one_off
         and (c.project == project if project else c.working_directory == directory)
     )
-
-
-def project_directory(service: Service) -> str:
-    """Return the directory that Compose takes for the project's: that of the first file."""
-    first = posixpath.join(service.directory, service.compose_files[0])
-    return posixpath.normpath(posixpath.dirname(first))
-
-
-def env_file(service: Service) -> str:
-    """Return the file that Compose reads variables from, which is in the project's directory."""
-    return posixpath.join(project_directory(service), ".env")
 
 
 def _rollback(

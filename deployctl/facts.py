@@ -99,6 +99,8 @@ class HostFacts:
         free_kib: free disk space below the directory; None: not asked for.
         killed_at_logout: logind would kill a detached run.
         kept_tag: what the project's .env says the tag is; empty: nothing, or not asked for.
+        env_file_problems: what keeps the user from replacing that file, "WORD USER PATH" each, as
+            host/env_file.sh has them; empty: nothing, or not asked for.
         examined: the probe could look into the directory and call docker; otherwise all that
             concerns them is not known.
     """
@@ -122,6 +124,7 @@ class HostFacts:
     free_kib: int | None = None
     killed_at_logout: bool = False
     kept_tag: str = ""
+    env_file_problems: tuple[str, ...] = ()
     examined: bool = True
 
     def digests_of(self, image_id: str, repository: str = "") -> tuple[str, ...]:
@@ -238,6 +241,7 @@ def read_probe(output: bytes) -> HostFacts:
         free_kib=_free_kib(_output(facts, "disk")),
         killed_at_logout=facts.get("logout", {}).get("kills") == "yes",
         kept_tag=next(iter(_lines(_output(facts, "kept-tag").data)), ""),
+        env_file_problems=_lines(_output(facts, "env-file").data),
         examined="history-size" in facts,
     )
 

@@ -15,6 +15,7 @@ from deployctl.errors import (
 from deployctl.facts import read_hold
 from deployctl.gates import busy, held
 from deployctl.image import shown
+from deployctl.readiness import env_file_foreign
 from deployctl.transcript import Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
@@ -185,13 +186,7 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
             hint=f"look at it (deployctl status {service}) and run the command again",
         )
     if transcript.end == "refused" and transcript.what == ENV_FILE:
-        return HostError(
-            "env-file-foreign",
-            f"the project's .env on {host}, in which persist = true keeps the tag, cannot be "
-            "replaced by this user",
-            hint="on the host, as root: give .env and its directory to the user that deployctl "
-            "logs in as, or leave persist out",
-        )
+        return env_file_foreign(transcript.lines, host)
     if transcript.end == "refused":
         return HostError(
             "cannot-record",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from deployctl import drift, gates, history
+from deployctl import gates, history
 from deployctl.command import Command
 from deployctl.compose import start, up
 from deployctl.model import Action, Origin, Release
@@ -94,7 +94,7 @@ def _env_file(situation: Situation) -> str:
     """The file that the tag is kept in; none where others would follow it (a gate of deploys)."""
     service = situation.service
     shared = situation.configuration.sharing_tag(service.name)
-    return drift.env_file(service) if service.persist and not shared else ""
+    return service.env_file if service.persist and not shared else ""
 
 
 def notes(situation: Situation, target: history.Entry | None = None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ stopped by the first; `deployctl check` shows all of them.
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
@@ -56,6 +57,39 @@ def script_failed(host: Host, completed: Completed) -> HostError:
         hint=hint,
         details=words,
     )
+
+
+def env_file_foreign(problems: Iterable[str], host: str) -> HostError:
+    """Return the error for a .env that the user cannot put another file in the place of.
+
+    Args:
+        problems: "WORD USER PATH" each, as host/env_file.sh has them.
+        host: its name.
+    """
+    said, commands = [], []
+    for problem in problems:
+        word, _, rest = problem.partition(" ")
+        user, _, path = rest.partition(" ")
+        what, command = _ENV_FILE_PROBLEMS.get(word, _ENV_FILE_PROBLEMS["owner"])
+        said.append(what.format(user=user, path=shown(path)))
+        commands.append(command.format(user=shlex.quote(user), path=shlex.quote(path)))
+    return HostError(
+        "env-file-foreign",
+        f"the tag cannot be kept in the project's .env on {host}, as persist = true asks for: "
+        + "; ".join(said),
+        hint=f"on the host, as root: {' && '.join(commands)} (or take persist out of the "
+        "inventory)",
+    )
+
+
+_ENV_FILE_PROBLEMS = {
+    "link": ("{path} is a link that leads nowhere", "rm {path}"),
+    "directory": ("{user} may not write in {path}", "chown {user} {path}"),
+    "kind": ("{path} is not a regular file", "mv {path} {path}.old"),
+    "owner": ("{path} belongs to another user than {user}", "chown {user} {path}"),
+    "mode": ("{user} may not read {path}", "chmod u+r {path}"),
+}
+"""By word: what is wrong, and the command that puts it right."""
 
 
 def _require(rules: Iterable[Rule], facts: HostFacts, service: Service, host: Host) -> None:
@@ -156,6 +190,13 @@ def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
         )
 
 
+def _env_file(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+    # Where other services follow the tag it is not kept, and a gate refuses a deploy.
+    shared = facts.configuration and facts.configuration.sharing_tag(service.name)
+    if facts.env_file_problems and not shared:
+        yield env_file_foreign(facts.env_file_problems, host.name)
+
+
 def _compose(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     if facts.configuration is None:
         yield _no_configuration(facts, service, host)
@@ -186,6 +227,7 @@ CHANGES: dict[str, Rule] = {
     "state": _state,
     "history": _history,
     "logout": _logout,
+    "persist": _env_file,
     "compose": _compose,
 }
 """What a change needs besides."""

@@ -1,6 +1,7 @@
 """The host scripts, as commands. Pure, but for reading the scripts.
 
-The scripts are package data and are sent byte for byte; every value travels as an argument.
+The scripts are package data, joined from their parts and sent byte for byte; every
+value travels as an argument.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ CHECK_LIMIT = REGISTRY_LIMIT + 90.0
 FOLLOW_LIMIT = 3600.0
 
 _HOST = Path(__file__).with_name("host")
+# Functions that scripts share; they are sent in front.
+_PARTS = {"probe.sh": ("env_file.sh",), "transact.sh": ("env_file.sh",)}
 _RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{7,63}\Z", re.ASCII)
 
 
@@ -60,6 +63,7 @@ def probe_command(service: Service, *, change: bool) -> Command:
         service.name,
         service.tag_variable,
         TAG_PLACEHOLDER,
+        service.env_file if service.persist else "",
         *service.compose_files,
     )
 
@@ -149,4 +153,5 @@ def _script(name: str, *words: str) -> Command:
 
 @cache
 def _script_text(name: str) -> str:
-    return (_HOST / name).read_text(encoding="utf-8")
+    files = (*_PARTS.get(name, ()), name)
+    return "".join((_HOST / file).read_text(encoding="utf-8") for file in files)

@@ -44,6 +44,11 @@ class Transcript:
     unchecked: bool = False
     step: str = ""
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The event's text in lines."""
+        return tuple(self.text.decode("utf-8", "replace").splitlines())
+
     def entry(self) -> history.Entry | None:
         """Return the history line that ended the run, if it can be read."""
         entries = history.parse(self.text + b"\n").entries

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Says what deployctl needs to know about a host and a Compose project on it. Changes nothing.
 #
-# usage: probe.sh MODE DIRECTORY STATE_DIRECTORY SERVICE TAG_VARIABLE PLACEHOLDER COMPOSE_FILE...
+# usage: probe.sh MODE DIRECTORY STATE_DIRECTORY SERVICE TAG_VARIABLE PLACEHOLDER ENV_FILE
+#                 COMPOSE_FILE...
 #
-#   MODE  status: what runs and what is recorded; change: also all that a deploy depends on
+#   MODE      status: what runs and what is recorded; change: also all that a deploy depends on
+#   ENV_FILE  the project's .env, where the tag is to be kept in it; empty: it is not
 #
 # Each line of the output is one fact, a JSON object: {"fact": NAME, …}. What a command or a
 # file says travels as base64, byte for byte, because nothing on the host is trusted to be text.
@@ -15,8 +17,8 @@ docker_limit=30      # seconds for one docker call
 history_bytes=262144 # of the history's end; about 200 runs
 
 main() {
-    mode=$1 directory=$2 state=$3 service=$4 tag_variable=$5 placeholder=$6
-    shift 6
+    mode=$1 directory=$2 state=$3 service=$4 tag_variable=$5 placeholder=$6 env_file=$7
+    shift 7
     host_fact
     tools_fact
     path_facts "$@"
@@ -192,6 +194,7 @@ state_facts() {
     emit foreign foreign_files
     emit disk df -Pk "$directory"
     emit kept-tag kept_tag
+    [ -z "$env_file" ] || emit env-file env_file_problems "$env_file"
     logout_fact
 }
 

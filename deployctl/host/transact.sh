@@ -108,10 +108,7 @@ begin() {
         return 0
     }
     nothing_changed "$@" || return 0
-    env_file_is_ours || {
-        say '{"event":"refused","what":".env"}'
-        return 0
-    }
+    env_file_is_ours || return 0
     say '{"event":"begun"}'
     detach "$@"
     follow
@@ -631,13 +628,13 @@ restore_up() {
 
 # ---------------------------------------------------------------- the tag in .env
 
-# It is replaced by a new file, which must be allowed to take its place and look like it.
+# The probe has asked the same, but what it saw may have changed since.
 env_file_is_ours() {
     [ -n "$env_file" ] || return 0
-    env_file=$(readlink -f "$env_file") || return 1
-    [ -w "$(dirname "$env_file")" ] || return 1
-    [ ! -e "$env_file" ] || { [ -f "$env_file" ] && [ -r "$env_file" ] &&
-        [ -n "$(find "$env_file" -user "$(id -u)")" ]; }
+    problems=$(env_file_problems "$env_file")
+    [ -n "$problems" ] || return 0
+    say_encoded refused .env "$problems"
+    return 1
 }
 
 # Where a plain `docker compose up` by hand finds it. Written once the release is known to run well,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -126,6 +127,17 @@ class Service:
     state_directory: str = ""
     persist: bool = False
     registry: Registry | None = None
+
+    @property
+    def project_directory(self) -> str:
+        """The directory that Compose takes for the project's: that of the first file."""
+        first = posixpath.join(self.directory, self.compose_files[0])
+        return posixpath.normpath(posixpath.dirname(first))
+
+    @property
+    def env_file(self) -> str:
+        """The file that Compose reads variables from, which is in the project's directory."""
+        return posixpath.join(self.project_directory, ".env")
 
 
 @dataclass(frozen=True)

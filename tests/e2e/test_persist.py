@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.e2e import host
@@ -97,11 +99,20 @@ def test_a_file_that_cannot_be_replaced_is_known_before_anything_changes(
     deploy(keeping, vps, GOOD[0])
     vps.run(f"chown root: {ENV}")
 
-    ended = keeping.run("deploy", SERVICE, GOOD[1].tag)
+    for command in (
+        ("deploy", SERVICE, GOOD[1].tag),
+        ("deploy", SERVICE, GOOD[1].tag, "--dry-run"),
+        ("check",),
+    ):
+        refused = keeping.run(*command, "--json")
+        assert refused.exit_status == 4, refused.text
+        assert f"chown deploy {ENV}" in refused.text
 
-    assert ended.exit_status == 4, ended.text
-    assert ".env" in ended.stderr
-    assert vps.served() == GOOD[0].tag
+    vps.run(f"chown root: {INFRA}/compose")
+    remedy = re.search(r"as root: (chown .*) \(or take", keeping.run("check", "--json").text)
+    assert remedy
+    vps.run(remedy[1])
+    assert keeping.run("check").exit_status == 0
     assert [line["event"] for line in host.history(vps)] == ["started", "succeeded"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -51,6 +53,33 @@ def test_a_host_without_a_run_has_an_empty_history(empty: FakeHost) -> None:
     assert code(empty, facts) == ""
     assert facts.history.entries == ()
     assert facts.containers == ()
+
+
+@pytest.mark.parametrize("word", ["owner", "kind", "link"])
+def test_a_probe_finds_a_file_for_the_tag_that_the_deploy_would_refuse(
+    host: FakeHost, word: str
+) -> None:
+    host.service = dataclasses.replace(host.service, persist=True)
+    assert host.probe().env_file_problems == ()
+    plan = host.plan(3)
+    env = host.project_directory / ".env"
+    match word:
+        case "owner":
+            env.touch()
+            os.chown(env, 65534, -1)
+        case "kind":
+            env.mkdir()
+        case _:
+            env.symlink_to("nowhere/settings")
+
+    facts = host.probe()
+    with pytest.raises(HostError) as refused:
+        host.run(plan)
+
+    assert [problem.split()[0] for problem in facts.env_file_problems] == [word]
+    assert code(host, facts) == refused.value.code == "env-file-foreign"
+    assert str(env) in refused.value.hint
+    assert host.events()[-1] == "succeeded 2"
 
 
 def test_a_probe_changes_nothing(host: FakeHost, empty: FakeHost) -> None:

@@ -60,7 +60,8 @@ def test_every_refusal_of_a_gate_has_its_place() -> None:
         and isinstance(node.args[0], ast.Constant)
     }
 
-    assert codes == set(checklist.GATE_OF)
+    # What the persist gate has no say in without the host: readiness asks it.
+    assert codes | {"env-file-foreign"} == set(checklist.GATE_OF)
     assert set(checklist.GATE_OF.values()) == set(checklist.DEPLOY)
 
 

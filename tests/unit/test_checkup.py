@@ -10,6 +10,7 @@ import pytest
 
 from deployctl import checkup, errors
 from deployctl.checkup import Finding, Severity, Subject
+from deployctl.compose import Configuration
 from deployctl.errors import HostError
 from deployctl.facts import FetchFailure, Hold, Holder, HostFacts, Measures
 from tests.unit import build
@@ -46,6 +47,19 @@ def changed(**facts: Any) -> Subject:
     return dataclasses.replace(usual, facts=dataclasses.replace(usual.facts, **facts))
 
 
+def keeping(**facts: Any) -> Subject:
+    """The same, of a service with persist = true."""
+    of = changed(**facts)
+    return dataclasses.replace(of, service=dataclasses.replace(of.service, persist=True))
+
+
+def shared() -> Configuration:
+    """A project in which a worker follows the tag, too."""
+    usual = build.configuration()
+    services = {**usual.services, "worker": usual.services[build.WEB]}
+    return dataclasses.replace(usual, services=services)
+
+
 def wrong(of: Subject) -> list[Finding]:
     found = [f for f in checkup.findings(of) if f.severity is not Severity.OK]
     assert all(finding.remedy for finding in found)
@@ -54,6 +68,8 @@ def wrong(of: Subject) -> list[Finding]:
 
 def test_a_host_in_good_order_is_well_in_every_point() -> None:
     assert wrong(subject()) == []
+    assert wrong(keeping()) == []
+    assert {f.check for f in checkup.findings(keeping())} >= {"persist"}
     assert len(checkup.findings(subject())) > 15
 
 
@@ -72,6 +88,13 @@ def test_a_host_in_good_order_is_well_in_every_point() -> None:
         ),
         (changed(configuration=build.configuration(builds=True)), "build-section", "problem", 3),
         (changed(foreign_files=("x",)), "state-foreign", "problem", 4),
+        (
+            keeping(env_file_problems=("owner deploy /opt/infra/compose/.env",)),
+            "env-file-foreign",
+            "problem",
+            4,
+        ),
+        (keeping(configuration=shared()), "tag-shared", "problem", 3),
         (changed(killed_at_logout=True), "killed-at-logout", "problem", 4),
         (changed(holder=Holder("r", "sam")), "busy", "problem", 5),
         (changed(hold=Hold("kim", "now", "audit")), "hold", "problem", 5),

@@ -208,7 +208,7 @@ def test_the_projects_directory_is_that_of_its_first_file(
 ) -> None:
     service = dataclasses.replace(SERVICE, compose_files=files)
 
-    assert drift.project_directory(service) == directory
+    assert service.project_directory == directory
 
 
 # ---------------------------------------------------------------- dependencies

@@ -99,7 +99,6 @@ def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
         ("changed", "files", errors.EXIT_BUSY, "compose files were changed"),
         ("changed", "?", errors.EXIT_BUSY, "something on vps"),
         ("refused", "state-directory", errors.EXIT_UNREACHABLE, "cannot be written"),
-        ("refused", ".env", errors.EXIT_UNREACHABLE, "persist = true keeps the tag"),
         ("unknown-run", "", errors.EXIT_UNREACHABLE, "knows no run"),
         ("cancelled", "", errors.EXIT_UNREACHABLE, "was cancelled"),
     ],
@@ -112,6 +111,15 @@ def test_a_run_that_never_began_left_the_host_untouched(
     assert found.exit_status == status
     assert says in found.message
     assert found.state == errors.UNTOUCHED
+
+
+def test_an_env_file_that_was_taken_away_meanwhile_is_named_with_the_command() -> None:
+    text = b"directory deploy /opt/infra/compose\nowner deploy /opt/infra/compose/.env"
+
+    found = error(Transcript(end="refused", what=".env", text=text))
+
+    assert (found.code, found.state) == ("env-file-foreign", errors.UNTOUCHED)
+    assert "chown deploy /opt/infra/compose && chown deploy /opt/infra/compose/.env" in found.hint
 
 
 def test_what_another_run_did_while_this_one_waited_has_a_code_of_its_own() -> None:

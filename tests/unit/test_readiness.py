@@ -72,6 +72,18 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             "/opt/infra/.deployctl/history.jsonl",
             "chown deploy",
         ),
+        (
+            facts(env_file_problems=("owner deploy /opt/my infra/.env",)),
+            "env-file-foreign",
+            "'/opt/my infra/.env' belongs to another user than deploy",
+            "chown deploy '/opt/my infra/.env'",
+        ),
+        (
+            facts(env_file_problems=("mode deploy /opt/infra/.env",)),
+            "env-file-foreign",
+            "deploy may not read '/opt/infra/.env'",
+            "chmod u+r /opt/infra/.env",
+        ),
         (facts(killed_at_logout=True), "killed-at-logout", "KillUserProcesses", "enable-linger"),
         (
             facts(configuration=None, compose_missing=True),

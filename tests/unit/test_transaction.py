@@ -52,7 +52,7 @@ def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> 
     command = scripts.probe_command(SERVICE, change=True)
 
     assert command.argv[:2] == ("sh", "-c")
-    assert command.argv[2] == SCRIPTS.joinpath("probe.sh").read_text()
+    assert command.argv[2].endswith(SCRIPTS.joinpath("probe.sh").read_text())
     assert command.argv[4:] == (
         "change",
         "/opt/infra",
@@ -60,10 +60,17 @@ def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> 
         WEB,
         "IMAGE_TAG",
         TAG_PLACEHOLDER,
+        "",
         "compose/docker-compose.yml",
         "compose/web.yml",
     )
     assert scripts.probe_command(SERVICE, change=False).argv[4] == "status"
+
+
+def test_a_probe_is_told_the_env_file_where_the_tag_is_to_be_kept_in_it() -> None:
+    service = dataclasses.replace(SERVICE, persist=True)
+
+    assert scripts.probe_command(service, change=True).argv[10] == "/opt/infra/compose/.env"
 
 
 def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:
