@@ -350,14 +350,13 @@ def _persist(subject: Subject) -> Iterator[Finding]:
 
 def _history(subject: Subject) -> Iterator[Finding]:
     recorded = subject.facts.history
-    many = len(recorded.problems)
     count = len(recorded.entries)
     said = f"{count} lines read, numbered without a gap" if count else "nothing is recorded yet"
-    if recorded.readable and many:
+    if recorded.readable and recorded.problems:
         yield _warning(
             "history",
             "history-damaged",
-            f"its chain is not whole: {many} {'problems' if many > 1 else 'problem'}",
+            "its chain is not whole",
             "a rollback refuses where that matters: name its tag then; docs/history-format.md "
             "says what readers do with damage",
             recorded.problems[:_MOST_PROBLEMS],

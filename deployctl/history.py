@@ -8,7 +8,7 @@ skipped line could change an answer, there is no answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ _BEGINNING = b'{"v":1,"seq":'
 _EVENTS = OUTCOMES | {STARTED}
 _LONGEST = 1e9
 _MOST_RUNS = 10**9
+_LINES_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class History:
 
     Attributes:
         entries: in the file's order.
-        problems: what could not be read, one line each.
+        problems: what could not be read, a line for each kind of fault.
         gaps: indexes into `entries` before which lines are missing: unreadable or cut out;
             the number of entries, if that is so at the end.
         size: of the file, in bytes.
@@ -146,28 +147,38 @@ def parse(data: bytes, *, size: int | None = None) -> History:
         lines = lines[1:]  # its beginning was cut off
     torn = lines.pop() if lines else b""
     entries: list[Entry] = []
-    problems: list[str] = []
+    unreadable: dict[str, list[int]] = {}
     for number, line in enumerate(lines, start=1):
-        _read_line(line, number, truncated, entries, problems)
+        _read_line(line, number, entries, unreadable)
+    problems = [_unreadable_text(what, at, truncated) for what, at in unreadable.items()]
     if torn.strip():
         _read_torn(torn, entries, problems)
     gaps = _gaps(entries)
-    problems += [_gap_text(entries, index) for index in sorted(gaps)]
+    problems += _gaps_text(entries, gaps)
     if _hides_its_end([*lines, torn] if _readable(torn) else lines):
         gaps |= {len(entries)}
     return History(tuple(entries), tuple(problems), gaps, size, truncated)
 
 
 def _read_line(
-    line: bytes, number: int, truncated: bool, entries: list[Entry], problems: list[str]
+    line: bytes, number: int, entries: list[Entry], unreadable: dict[str, list[int]]
 ) -> None:
     if not line.strip():
         return
-    where = f"line {number}{' of what was read' if truncated else ''}"
     try:
         entries.append(_entry(line))
-    except _UnreadableError as unreadable:
-        problems.append(f"{where}: {unreadable}")
+    except _UnreadableError as what:
+        unreadable.setdefault(str(what), []).append(number)
+
+
+def _unreadable_text(what: str, numbers: Sequence[int], truncated: bool) -> str:
+    """One note for all the lines with the same fault, however many they are."""
+    where = " of what was read" if truncated else ""
+    if len(numbers) == 1:
+        return f"line {numbers[0]}{where}: {what}"
+    first = ", ".join(map(str, numbers[:_LINES_NAMED]))
+    more = ", …" if len(numbers) > _LINES_NAMED else ""
+    return f"{len(numbers)} lines ({first}{more}){where}: {what}"
 
 
 def _read_torn(line: bytes, entries: list[Entry], problems: list[str]) -> None:
@@ -211,22 +222,22 @@ def _entry(line: bytes) -> Entry:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        raise _UnreadableError("is not JSON") from None
+        raise _UnreadableError("not JSON") from None
     if not isinstance(value, dict):
-        raise _UnreadableError("is not a JSON object")
+        raise _UnreadableError("not a JSON object")
     version = value.get("v")
     if version != VERSION or isinstance(version, bool):
-        raise _UnreadableError("has an unknown version: a newer deployctl may have written it")
+        raise _UnreadableError("unknown version: a newer deployctl may have written it")
     return _typed_entry(value)
 
 
 def _typed_entry(value: Mapping[str, Any]) -> Entry:
     seq = value.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 < seq < 2**53:
-        raise _UnreadableError("has no usable seq")
+        raise _UnreadableError("no usable seq")
     event = _text(value, "event")
     if event not in _EVENTS:
-        raise _UnreadableError("has an unknown event")
+        raise _UnreadableError("unknown event")
     return Entry(
         seq=seq,
         run=_text(value, "run"),
@@ -253,7 +264,7 @@ def _typed_entry(value: Mapping[str, Any]) -> Entry:
 def _text(value: Mapping[str, Any], key: str, *, default: str | None = None) -> str:
     text = value.get(key, default)
     if not isinstance(text, str):
-        raise _UnreadableError(f"has no usable {key}")
+        raise _UnreadableError(f"no usable {key}")
     return text
 
 
@@ -283,7 +294,7 @@ def _previous(value: object) -> Release | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise _UnreadableError("has no usable previous")
+        raise _UnreadableError("no usable previous")
     return Release(
         _text(value, "tag"), _text(value, "image_id"), _text(value, "digest", default="")
     )
@@ -298,9 +309,13 @@ def _gaps(entries: Sequence[Entry]) -> frozenset[int]:
     )
 
 
-def _gap_text(entries: Sequence[Entry], index: int) -> str:
-    before, after = entries[index - 1].seq, entries[index].seq
-    return f"the numbering is broken: {after} follows {before}"
+def _gaps_text(entries: Sequence[Entry], gaps: Collection[int]) -> list[str]:
+    if not gaps:
+        return []
+    first = min(gaps)
+    places = "" if len(gaps) == 1 else f" in {len(gaps)} places, first"
+    before, after = entries[first - 1].seq, entries[first].seq
+    return [f"the numbering is broken{places}: {after} follows {before}"]
 
 
 def _last(entries: Iterable[Entry], events: Iterable[str]) -> Entry | None:

@@ -261,14 +261,68 @@ class Origin:
     workflow_run: WorkflowRun | None = None
 
 
+class RunOutcome(StrEnum):
+    """How a recorded run ended, or that it did not yet."""
+
+    SUCCEEDED = "succeeded"
+    RESTORED = "restored"
+    BROKEN = "broken"
+    INTERRUPTED = "interrupted"
+    IN_PROGRESS = "in progress"
+    UNKNOWN = "unknown"
+    """No outcome can be read, and lines are missing behind its start: one may have told it."""
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """One run, as a host has recorded it.
+
+    Attributes:
+        run: its id.
+        service: the service.
+        action: deploy or rollback, as it was recorded.
+        release: what was asked for.
+        previous: what a failure puts back; None: nothing could be.
+        by: the workflow's actor, or user@machine.
+        source: "github-actions" or "terminal".
+        run_url: of the workflow run; empty: none.
+        outcome: see RunOutcome.
+        reason: why it failed: a word of docs/exit-codes.md; empty: it did not, or is not known.
+        started_at: RFC 3339, the host's clock; empty: that line cannot be read, or was not.
+        ended_at: when its outcome was written, which the next run does of one that was killed;
+            empty: it was not.
+        seconds: how long it took, or takes by now; None: not known.
+    """
+
+    run: str
+    service: str
+    action: str
+    release: Release
+    previous: Release | None
+    by: str
+    source: str
+    run_url: str
+    outcome: RunOutcome
+    reason: str = ""
+    started_at: str = ""
+    ended_at: str = ""
+    seconds: float | None = None
+
+    @property
+    def at(self) -> str:
+        """When it was, as near as is known: RFC 3339, or empty."""
+        return self.started_at or self.ended_at
+
+
 @dataclass(frozen=True)
 class HistoryResult:
     """What one host has recorded.
 
     Attributes:
         host: the host's name in the inventory.
-        entries: newest last, as JSON-ready values of docs/history-format.md.
-        problems: what could not be read, one line each.
+        entries: the newest lines, newest last, as JSON-ready values of docs/history-format.md.
+        runs: the newest runs, newest first.
+        problems: what could not be read, a line for each kind.
         error: for an unreachable host, the error.
     """
 
@@ -276,6 +330,7 @@ class HistoryResult:
     entries: tuple[Mapping[str, object], ...] = ()
     problems: tuple[str, ...] = field(default=())
     error: DeployctlError | None = None
+    runs: tuple[RecordedRun, ...] = ()
 
 
 @dataclass(frozen=True)

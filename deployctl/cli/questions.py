@@ -69,6 +69,10 @@ def history(
     limit: Annotated[
         int, typer.Option(metavar="N", min=1, max=1000, help="How many of the newest, per host.")
     ] = 20,
+    events: Annotated[
+        bool,
+        typer.Option("--events", help="Show each line of the history file instead of each run."),
+    ] = False,
     inventory: InventoryOption = DEFAULT_INVENTORY,
     json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -86,7 +90,7 @@ def history(
     read.resolve_hosts(by_host)
     results = in_parallel(list(by_host), ask)
     worst = errors.worst([r.error.exit_status for r in results if r.error])
-    Output(os.environ, json=json, github=not no_github).history(results, worst)
+    Output(os.environ, json=json, github=not no_github).history(results, worst, events=events)
     end_with(worst)
 
 
@@ -122,4 +126,5 @@ def _import_for_status() -> None:
 
 def _import_for_history() -> None:
     import deployctl.facts
-    import deployctl.render.history_table  # noqa: F401
+    import deployctl.render.history_table
+    import deployctl.runs  # noqa: F401

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deployctl.history import Entry
     from deployctl.inventory import Service
     from deployctl.link import Link
-    from deployctl.model import HistoryResult, StatusResult
+    from deployctl.model import HistoryResult, RecordedRun, StatusResult
 
 
 def status(link: Link, service: Service, observer: Observer) -> StatusResult:
@@ -40,26 +40,42 @@ def status(link: Link, service: Service, observer: Observer) -> StatusResult:
 def recorded_history(
     link: Link, services: Sequence[Service], observer: Observer, limit: int
 ) -> HistoryResult:
-    """Return the newest lines that a host has recorded of some services.
+    """Return the newest lines that a host has recorded of some services, and their newest runs.
+
+    Args:
+        link: to the host.
+        services: all of this host.
+        observer: hears the steps.
+        limit: so many lines, and so many runs.
 
     Raises:
         HostError: the host cannot be reached, trusted or asked.
     """
     from deployctl.facts import read_probe
     from deployctl.model import HistoryResult
+    from deployctl.runs import newest_first, recorded_runs
 
     entries: list[Entry] = []
+    runs: list[Sequence[RecordedRun]] = []
     problems: list[str] = []
-    for directory in dict.fromkeys(s.state_directory for s in services):
-        here = [s for s in services if s.state_directory == directory]
-        recorded = read_probe(probe(link, here[0], observer, change=False)).history
-        if not recorded.readable:
+    directories = dict.fromkeys(s.state_directory for s in services)
+    for directory in directories:
+        here = {s.name: s for s in services if s.state_directory == directory}
+        facts = read_probe(probe(link, next(iter(here.values())), observer, change=False))
+        if not facts.history.readable:
             raise _unreadable_history(link.host.name, directory)
-        entries += [entry for s in here for entry in recorded.of(s.name)]
-        problems += recorded.problems
+        entries += [entry for name in here for entry in facts.history.of(name)]
+        told = recorded_runs(facts.history, facts.holder, facts.now)
+        runs.append([run for run in told if run.service in here])
+        where = f"{directory}: " if len(directories) > 1 else ""
+        problems += [where + problem for problem in facts.history.problems]
     entries.sort(key=lambda entry: (entry.at, entry.seq))
-    newest = tuple(entry.raw for entry in entries[-limit:])
-    return HistoryResult(link.host.name, newest, tuple(problems))
+    return HistoryResult(
+        link.host.name,
+        entries=tuple(entry.raw for entry in entries[-limit:]),
+        runs=newest_first(runs)[:limit],
+        problems=tuple(problems),
+    )
 
 
 def _unreadable_history(host: str, directory: str) -> HostError:

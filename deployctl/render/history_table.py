@@ -1,10 +1,11 @@
-"""What was recorded on the hosts, as a table, newest first."""
+"""What was recorded on the hosts: a table of the runs or of the lines, and what is wrong."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.render.detail import detail
+from deployctl.render.run_table import runs
 from deployctl.render.table import Column, Table
 from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
 from deployctl.render.text import LONGEST, NOTHING, ago, stamp
@@ -28,38 +29,39 @@ _LARGEST_NUMBER = 1e15
 
 
 def history(
-    results: Sequence[HistoryResult], *, out: TextIO, color: bool, width: int, now: datetime
+    results: Sequence[HistoryResult],
+    *,
+    events: bool = False,
+    out: TextIO,
+    color: bool,
+    width: int,
+    now: datetime,
 ) -> None:
     """Write what is recorded, newest first, and at the end what could not be read.
 
-    A reason that a terminal has no room for stands below its line.
-
     Args:
         results: of the hosts.
+        events: each line of the files; otherwise a row for each run.
         out: stdout, usually.
         color: whether to write colours.
         width: of the terminal, in columns.
         now: for "2 h ago"; aware.
     """
     page = Page(out, color=color, width=width)
-    lines = [(result.host, entry) for result in results for entry in reversed(result.entries)]
-    if lines:
-        _table(page, lines, now, several=len(results) > 1)
+    (_lines if events else runs)(page, results, now)
     for result in results:
         _remarks(page, result)
 
 
-def _table(
-    page: Page,
-    lines: Sequence[tuple[str, Mapping[str, object]]],
-    now: datetime,
-    *,
-    several: bool,
-) -> None:
+def _lines(page: Page, results: Sequence[HistoryResult], now: datetime) -> None:
+    """Write a row for each line; a reason that a terminal has no room for stands below it."""
+    lines = [(result.host, entry) for result in results for entry in reversed(result.entries)]
+    if not lines:
+        return
     services = {_text(entry, "service") for _, entry in lines}
     longest = max(len(_text(entry, "reason")) for _, entry in lines)
     layout = _layout(
-        several=several,
+        several=len(results) > 1,
         one_service=len(services) == 1,
         reasons=page.width is None or 0 < longest <= _LONGEST_REASON_IN_COLUMN,
     )
@@ -124,7 +126,7 @@ def _remarks(page: Page, result: HistoryResult) -> None:
         page.line(host, ("error: ", RED), page.show(result.error.message))
         if result.error.hint:
             page.line(host, "next: ", page.show(result.error.hint))
-    elif not result.entries:
+    elif not result.entries and not result.runs:
         page.line(host, "nothing is recorded yet")
     for problem in result.problems:
         page.line(host, ("problem: ", YELLOW), page.show(problem))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Container,
         HistoryResult,
         HostOutcome,
+        RecordedRun,
         Release,
         RolledBackTo,
         RolloutResult,
@@ -78,7 +79,7 @@ def status(rows: Sequence[StatusResult], exit_status: int) -> str:
 
 
 def history(results: Sequence[HistoryResult], exit_status: int) -> str:
-    """Return the document of a history, each host's entries oldest first as in its file."""
+    """Return the document of a history: each host's lines as in its file, and its runs."""
     return _document("history", exit_status, None, {"hosts": [_history(r) for r in results]})
 
 
@@ -294,8 +295,27 @@ def _history(result: HistoryResult) -> _Object:
     return {
         "host": result.host,
         "entries": [_entry(entry) for entry in result.entries],
+        "runs": [_recorded_run(run) for run in result.runs],
         "problems": list(result.problems),
         "error": _error(result.error),
+    }
+
+
+def _recorded_run(run: RecordedRun) -> _Object:
+    return {
+        "run": run.run,
+        "service": run.service,
+        "action": run.action,
+        "release": _release(run.release),
+        "previous": _release(run.previous),
+        "outcome": run.outcome.value,
+        "reason": _optional(run.reason),
+        "by": _optional(run.by),
+        "source": _optional(run.source),
+        "run_url": _optional(run.run_url),
+        "started_at": _optional(run.started_at),
+        "ended_at": _optional(run.ended_at),
+        "seconds": _number(run.seconds),
     }
 
 

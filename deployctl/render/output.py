@@ -92,8 +92,10 @@ class Output:
                     now=_now(),
                 )
 
-    def history(self, results: Sequence[HistoryResult], exit_status: int) -> None:
-        """Print what hosts have recorded."""
+    def history(
+        self, results: Sequence[HistoryResult], exit_status: int, *, events: bool = False
+    ) -> None:
+        """Print what hosts have recorded: their runs, or with `events` each line."""
         if self._workflow:
             self._workflow.history(results, exit_status)
         if self._json:
@@ -106,6 +108,7 @@ class Output:
             with _reader_may_leave(self._out):
                 history(
                     results,
+                    events=events,
                     out=self._out,
                     color=self._color(self._out),
                     width=self._width(self._out),

@@ -145,5 +145,5 @@ def test_a_reader_that_goes_away_is_no_error(standing: Standing) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("SEQ")
+    assert done.stdout.startswith("WHEN")
     assert done.stderr == ""

@@ -24,9 +24,11 @@ from deployctl.model import (
     Health,
     HistoryResult,
     HostOutcome,
+    RecordedRun,
     Release,
     RolledBackTo,
     RolloutResult,
+    RunOutcome,
     RunResult,
     State,
     StatusResult,
@@ -160,6 +162,25 @@ def entry(seq: int, event: str, /, **changes: Any) -> dict[str, object]:
         "seconds": 4.21,
         **changes,
     }
+
+
+def recorded_run(**changes: Any) -> RecordedRun:
+    """Return a run that a host has recorded as a success, changed where told."""
+    usual: dict[str, Any] = {
+        "run": "20251123t115652z-9f3c1a07",
+        "service": "enforcer-backend",
+        "action": "deploy",
+        "release": NEW,
+        "previous": OLD,
+        "by": "kim@laptop",
+        "source": "terminal",
+        "run_url": "",
+        "outcome": RunOutcome.SUCCEEDED,
+        "started_at": "2025-11-23T11:56:54Z",
+        "ended_at": "2025-11-23T11:56:58Z",
+        "seconds": 4.21,
+    }
+    return RecordedRun(**{**usual, **changes})
 
 
 # ---------------------------------------------------------------- the worst
@@ -304,8 +325,29 @@ values = st.recursive(
     max_leaves=4,
 )
 entries = st.dictionaries(st.sampled_from(sorted(entry(1, "started"))), values)
+recorded_runs = st.builds(
+    RecordedRun,
+    run=hostile,
+    service=hostile,
+    action=hostile,
+    release=releases,
+    previous=st.none() | releases,
+    by=hostile,
+    source=hostile,
+    run_url=hostile,
+    outcome=st.sampled_from(RunOutcome),
+    reason=hostile,
+    started_at=hostile,
+    ended_at=hostile,
+    seconds=st.none() | seconds,
+)
 histories = st.builds(
-    HistoryResult, hostile, st.lists(entries, max_size=3).map(tuple), lines, st.none() | errors
+    HistoryResult,
+    hostile,
+    st.lists(entries, max_size=3).map(tuple),
+    lines,
+    st.none() | errors,
+    st.lists(recorded_runs, max_size=3).map(tuple),
 )
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(StepStarted, hostile, st.sampled_from(Phase), hostile),

@@ -62,10 +62,10 @@ def test_an_empty_file_has_no_entries_and_no_problems() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b"garbage", "is not JSON"),
-        (b"\xff\xfe{}", "is not JSON"),
-        (b"[1]", "is not a JSON object"),
-        (b"[" * 100_000, "is not JSON"),
+        (b"garbage", "not JSON"),
+        (b"\xff\xfe{}", "not JSON"),
+        (b"[1]", "not a JSON object"),
+        (b"[" * 100_000, "not JSON"),
         (json.dumps(entry(2, 2, v=2)).encode(), "unknown version"),
         (json.dumps(entry(2, 2, v=True)).encode(), "unknown version"),
         (json.dumps({**entry(2, 2), "seq": "2"}).encode(), "no usable seq"),
@@ -84,6 +84,17 @@ def test_a_line_that_cannot_be_read_is_skipped_and_said(line: bytes, said: str) 
     assert said in found.problems[0]
     assert "line 2" in found.problems[0]
     assert found.gaps == {1}
+
+
+def test_lines_with_the_same_fault_are_told_once_with_their_count() -> None:
+    lines = [entry(1, 1), *(entry(seq, 2) for seq in range(3, 5000, 2))]
+    broken = b"garbage\n".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+    assert history.parse(broken + b"[1]\n").problems == (
+        "2499 lines (2, 4, 6, …): not JSON",
+        "line 5000: not a JSON object",
+        "the numbering is broken in 2499 places, first: 3 follows 1",
+    )
 
 
 def test_lines_with_carriage_returns_are_read() -> None:

@@ -28,11 +28,14 @@ from deployctl.model import (
     Health,
     HistoryResult,
     HostOutcome,
+    RecordedRun,
     Release,
     RolloutResult,
+    RunOutcome,
     State,
     StatusResult,
 )
+from deployctl.outcome import REASONS
 from deployctl.render import human
 from deployctl.render.text import columns
 from deployctl.verdict import Verdict
@@ -51,6 +54,7 @@ from tests.unit.render_samples import (
     histories,
     in_sync,
     of_runs,
+    recorded_run,
     rollouts,
     run,
     statuses,
@@ -85,9 +89,14 @@ def status_of(*rows: StatusResult, out: io.StringIO | None = None, width: int = 
     return stream.getvalue()
 
 
-def history_of(*results: HistoryResult, out: io.StringIO | None = None, width: int = 80) -> str:
+def history_of(
+    *results: HistoryResult,
+    out: io.StringIO | None = None,
+    width: int = 80,
+    events: bool = False,
+) -> str:
     stream = out or Terminal()
-    human.history(results, out=stream, color=False, width=width, now=NOW)
+    human.history(results, events=events, out=stream, color=False, width=width, now=NOW)
     return stream.getvalue()
 
 
@@ -137,12 +146,13 @@ def test_a_status_of_hostile_text_is_harmless_and_keeps_to_the_width(
 def test_a_history_of_hostile_text_is_harmless_and_its_table_keeps_to_the_width(
     results: list[HistoryResult], width: int
 ) -> None:
-    text = history_of(*results, width=width)
-    assert_harmless(text)
-    remarks = sum(len(r.problems) + 2 for r in results)
-    table = lines_of(text)[: max(0, len(lines_of(text)) - remarks)]
-    assert all(columns(line) <= width for line in table)
-    assert_harmless(history_of(*results, out=io.StringIO()))
+    for events_too in (False, True):
+        text = history_of(*results, width=width, events=events_too)
+        assert_harmless(text)
+        remarks = sum(len(r.problems) + 2 for r in results)
+        table = lines_of(text)[: max(0, len(lines_of(text)) - remarks)]
+        assert all(columns(line) <= width for line in table)
+        assert_harmless(history_of(*results, out=io.StringIO(), events=events_too))
 
 
 @given(st.lists(events, max_size=8))
@@ -185,7 +195,8 @@ def test_megabytes_are_cut_short_and_take_no_time(piece: str) -> None:
         notes=(text,),
         error=err,
     )
-    recorded = HistoryResult(text, (entry(1, text, tag=text, reason=text),), (text,), err)
+    line = entry(1, text, tag=text, reason=text)
+    recorded = HistoryResult(text, (line,), (text,), err, (recorded_run(run=text, reason=text),))
     done = run(host=text, release=release, commands=(text,), notes=(text,))
     began = time.perf_counter()
     written = (
@@ -427,12 +438,12 @@ def test_a_name_too_long_for_a_terminal_is_cut() -> None:
             ["  busy         run 42, deploy of sha-2b3c4d5 by kim"],
         ),
         (
-            in_sync(state=State.INTERRUPTED, running=None, notes=("line 3: is not JSON",)),
+            in_sync(state=State.INTERRUPTED, running=None, notes=("line 3: not JSON",)),
             [
                 "  runs         nothing, or a mixture",
                 "  last run     it was killed before it recorded how it ended",
                 "  recorded     sha-1a2b3c4 (image 4f4f4f4f4f4f), 3 min ago by kim@laptop",
-                "  note         line 3: is not JSON",
+                "  note         line 3: not JSON",
             ],
         ),
     ],
@@ -473,31 +484,102 @@ RECORDED = HistoryResult(
         entry(2, "succeeded"),
         entry(3, "restored", reason="health-timeout", tag="sha-2b3c4d5"),
     ),
-    ("line 3: is not JSON",),
+    ("line 3: not JSON",),
+    runs=(
+        recorded_run(outcome=RunOutcome.IN_PROGRESS, seconds=12.04),
+        recorded_run(outcome=RunOutcome.RESTORED, reason="health-timeout"),
+        recorded_run(),
+    ),
 )
 
 
-def test_a_history_is_newest_first_and_ends_with_its_problems() -> None:
-    assert lines_of(history_of(RECORDED, width=100)) == [
+def test_a_history_has_a_row_for_each_run_and_ends_with_its_problems() -> None:
+    assert lines_of(history_of(RECORDED, width=120))[:-1] == [
+        "WHEN       OUTCOME      ACTION  SERVICE           TAG          BY            TOOK  RUN",
+        (
+            "3 min ago  in progress  deploy  enforcer-backend  sha-1a2b3c4  kim@laptop  12.0 s  "
+            "20251123t115652z-9f3c1a07"
+        ),
+        "  watch it     deployctl follow vps 20251123t115652z-9f3c1a07",
+        (
+            "3 min ago  restored     deploy  enforcer-backend  sha-1a2b3c4  kim@laptop   4.2 s  "
+            "20251123t115652z-9f3c1a07"
+        ),
+        f"  why          {REASONS['health-timeout']}; sha-0f9e8d7 was put back",
+        (
+            "3 min ago  succeeded    deploy  enforcer-backend  sha-1a2b3c4  kim@laptop   4.2 s  "
+            "20251123t115652z-9f3c1a07"
+        ),
+    ]
+    assert lines_of(history_of(RECORDED))[-1] == "vps: problem: line 3: not JSON"
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ({"outcome": RunOutcome.BROKEN, "reason": "exited"}, "its container exited; nothing was"),
+        ({"outcome": RunOutcome.RESTORED, "previous": None}, "not recorded; the release before"),
+        ({"outcome": RunOutcome.RESTORED, "reason": "of-tomorrow"}, "of-tomorrow; sha-0f9e8d7"),
+        ({"outcome": RunOutcome.INTERRUPTED}, "it was killed before it recorded how it ended"),
+        ({"outcome": RunOutcome.UNKNOWN}, "may stand in a line that cannot be read"),
+    ],
+)
+def test_a_run_that_did_not_end_well_says_why_in_words(run: dict[str, Any], said: str) -> None:
+    recorded = HistoryResult("vps", runs=(recorded_run(seconds=None, **run),))
+    assert said in history_of(recorded, width=120)
+    assert said in history_of(recorded, out=io.StringIO())
+
+
+def test_the_runs_of_several_hosts_are_newest_first_each_hosts_in_its_own_order() -> None:
+    def at(minute: int) -> RecordedRun:
+        return recorded_run(run=f"run-{minute}", started_at=f"2025-11-23T11:{minute:02d}:00Z")
+
+    text = history_of(
+        HistoryResult("vps", runs=(at(7), at(5), at(6))),  # its clock was set back
+        HistoryResult("vps2", runs=(at(8), at(1))),
+        out=io.StringIO(),
+    )
+    assert re.findall(r"run-\d", text) == ["run-8", "run-7", "run-5", "run-6", "run-1"]
+
+
+def test_a_pipe_gets_every_column_and_one_line_for_each_run() -> None:
+    text = history_of(RECORDED, HistoryResult("vps2"), out=io.StringIO())
+    assert lines_of(text)[2:] == [
+        (
+            "vps   2025-11-23T11:56:54Z  restored     deploy  enforcer-backend  sha-1a2b3c4  "
+            "kim@laptop   4.2 s  20251123t115652z-9f3c1a07  "
+            f"{REASONS['health-timeout']}; sha-0f9e8d7 was put back"
+        ),
+        (
+            "vps   2025-11-23T11:56:54Z  succeeded    deploy  enforcer-backend  sha-1a2b3c4  "
+            "kim@laptop   4.2 s  20251123t115652z-9f3c1a07  -"
+        ),
+        "vps: problem: line 3: not JSON",
+        "vps2: nothing is recorded yet",
+    ]
+
+
+def test_the_events_of_a_history_are_newest_first_and_end_with_its_problems() -> None:
+    assert lines_of(history_of(RECORDED, width=100, events=True)) == [
         "SEQ  WHEN       EVENT      ACTION  TAG          BY          SECONDS  REASON",
         "  3  3 min ago  restored   deploy  sha-2b3c4d5  kim@laptop      4.2  health-timeout",
         "  2  3 min ago  succeeded  deploy  sha-1a2b3c4  kim@laptop      4.2  -",
         "  1  3 min ago  started    deploy  sha-1a2b3c4  kim@laptop      4.2  -",
-        "vps: problem: line 3: is not JSON",
+        "vps: problem: line 3: not JSON",
     ]
 
 
 def test_a_long_reason_stands_below_its_line_on_a_terminal() -> None:
     reason = "the container exited with status 1 before it became healthy; the old one is back"
     recorded = HistoryResult("vps", (entry(1, "restored", reason=reason),))
-    assert lines_of(history_of(recorded))[2:] == [
+    assert lines_of(history_of(recorded, events=True))[2:] == [
         "  reason       the container exited with status 1 before it became healthy; the",
         "               old one is back",
     ]
 
 
-def test_a_piped_history_has_every_column_and_one_line_for_each_entry() -> None:
-    text = history_of(RECORDED, HistoryResult("vps2"), out=io.StringIO())
+def test_piped_events_have_every_column_and_one_line_each() -> None:
+    text = history_of(RECORDED, HistoryResult("vps2"), out=io.StringIO(), events=True)
     assert lines_of(text) == [
         (
             "HOST  SEQ  WHEN                  EVENT      ACTION  SERVICE           TAG          "
@@ -515,7 +597,7 @@ def test_a_piped_history_has_every_column_and_one_line_for_each_entry() -> None:
             "vps     1  2025-11-23T11:56:01Z  started    deploy  enforcer-backend  sha-1a2b3c4  "
             "kim@laptop      4.2  -"
         ),
-        "vps: problem: line 3: is not JSON",
+        "vps: problem: line 3: not JSON",
         "vps2: nothing is recorded yet",
     ]
 

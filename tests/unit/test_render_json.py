@@ -24,6 +24,7 @@ from deployctl.model import (
     HostOutcome,
     Release,
     RolloutResult,
+    RunOutcome,
     StatusResult,
 )
 from deployctl.render import json as render
@@ -40,6 +41,7 @@ from tests.unit.render_samples import (
     hostile,
     in_sync,
     of_runs,
+    recorded_run,
     rollouts,
     run,
     statuses,
@@ -175,14 +177,26 @@ def test_a_digest_that_is_not_known_is_null() -> None:
 
 def test_a_history_document_is_oldest_first_and_has_only_known_fields() -> None:
     strange = entry(2, "succeeded", seq=True, seconds="long", previous=[], extra="x", by=7)
-    result = HistoryResult("vps", (entry(1, "started"), strange), ("line 3: is not JSON",))
+    result = HistoryResult("vps", (entry(1, "started"), strange), ("line 3: not JSON",))
     (host,) = document_of(render.history([result], 0))["hosts"]
-    assert host["problems"] == ["line 3: is not JSON"]
+    assert host["problems"] == ["line 3: not JSON"]
     first, second = host["entries"]
     assert first["seq"] == 1
     assert first["previous"]["tag"] == OLD.tag
     assert [second[key] for key in ("seq", "seconds", "previous", "by")] == [None] * 4
     assert "extra" not in second
+
+
+def test_a_history_document_has_its_runs_and_null_for_what_is_not_known() -> None:
+    going_on = recorded_run(
+        outcome=RunOutcome.IN_PROGRESS, previous=None, ended_at="", seconds=None
+    )
+    result = HistoryResult("vps", runs=(going_on, recorded_run()))
+    (host,) = document_of(render.history([result], 0))["hosts"]
+    first, second = host["runs"]
+    assert [first[key] for key in ("previous", "ended_at", "seconds", "reason")] == [None] * 4
+    assert (first["outcome"], second["outcome"]) == ("in progress", "succeeded")
+    assert second["release"]["tag"] == NEW.tag
 
 
 def test_a_failure_document_has_the_error_and_its_exit_status() -> None:
@@ -207,7 +221,7 @@ def test_the_schema_names_every_field_that_is_written() -> None:
     documents = [
         render.rollout(of_runs(passed, HostOutcome("vps2", error=RESTORED)), 6),
         render.status([in_sync(), UNREACHABLE], 4),
-        render.history([HistoryResult("vps", (entry(1, "started"),))], 0),
+        render.history([HistoryResult("vps", (entry(1, "started"),), runs=(recorded_run(),))], 0),
         render.lint(Report((FINDING,), ("ci.yml",), 1), 3),
         render.check([CheckResult("vps", "web", (LOW,))], 0),
         render.holds([HoldResult("vps", "web", HoldOutcome.REPLACED, HELD, HELD)], "hold", 0),
