@@ -40,7 +40,8 @@ def run(argv: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _fail(_usage_error(error, argv), argv)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail(InterruptedByUserError("interrupted", "stopped"), argv)
+        stopped = InterruptedByUserError("interrupted", "stopped", hint="deployctl status")
+        return _fail(stopped, argv)
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a sentence
         return _fail(_bug(error), argv)
     return status if isinstance(status, int) else errors.EXIT_OK

@@ -123,7 +123,7 @@ class NoTarget(Exception):  # noqa: N818 - an answer of the rule, not a failure 
         hint: what to type instead.
     """
 
-    def __init__(self, code: str, reason: str, hint: str = "") -> None:
+    def __init__(self, code: str, reason: str, hint: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
@@ -402,7 +402,7 @@ def rollback_target(
     _require_readable(history)
     releases = stack(history.of(service))
     if not releases:
-        raise NoTarget("no-success", f"no successful deploy of {service} is recorded on this host")
+        raise _no_success(service)
     position = _position(history, service, releases, running, well=well, digests=digests)
     last = history.last_end(service)
     if last and last.event == RESTORED and well and _is_what_was_restored(last, running):
@@ -432,7 +432,7 @@ def target_during_deploy(history: History, service: str) -> Entry:
     _require_readable(history)
     target = history.last_success(service)
     if target is None:
-        raise NoTarget("no-success", f"no successful deploy of {service} is recorded on this host")
+        raise _no_success(service)
     _require_no_gap_after(history, target, service)
     return target
 
@@ -451,7 +451,9 @@ def named_target(history: History, service: str, tag: str) -> Entry:
     raise NoTarget(
         "never-succeeded",
         f"{tag} never succeeded on this host",
-        f"recorded successes: {', '.join(known[:5])}" if known else "",
+        f"recorded successes: {', '.join(known[:5])}"
+        if known
+        else f"none is recorded: deployctl deploy {service} TAG",
     )
 
 
@@ -512,6 +514,14 @@ def _is_what_was_restored(last: Entry, running: Release | None) -> bool:
         last.previous is not None
         and running is not None
         and (last.previous.tag, last.previous.image_id) == (running.tag, running.image_id)
+    )
+
+
+def _no_success(service: str) -> NoTarget:
+    return NoTarget(
+        "no-success",
+        f"no successful deploy of {service} is recorded on this host",
+        f"deployctl deploy {service} TAG, with a tag that is known to work",
     )
 
 

@@ -86,12 +86,12 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
         "goes-on": f"run {run} goes on on {host} by itself, and ends in a recorded outcome",
         "unknown": f"run {run} may go on on {host}; it ends by itself in a recorded outcome",
     }
-    watch_it = "" if state == "untouched" else f"deployctl follow {host} {run}"
+    again, watch_it = "run the command again", f"deployctl follow {host} {run}"
     return InterruptedByUserError(
         "interrupted",
         f"stopped watching {host}",
         state=states[state],
-        hint=watch_it,
+        hint=again if state == "untouched" else watch_it,
         about={"run": run},
     )
 

@@ -120,7 +120,11 @@ def _paths(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
                 hint=f"compare it with services.{service.name} in the inventory",
             )
     if len(facts.paths) != len(names):
-        yield HostError("host-garbled", f"{host.name} did not answer all questions")
+        yield HostError(
+            "host-garbled",
+            f"{host.name} did not answer all questions",
+            hint="run the command again",
+        )
 
 
 _PATH_STATES = {

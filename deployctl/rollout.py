@@ -63,4 +63,7 @@ def _outcome(host: str, run_on: Callable[[str], RunResult]) -> HostOutcome:
         return HostOutcome(host, error=error)
     except KeyboardInterrupt:
         # During the change the runner says what becomes of it; before it, nothing has changed.
-        return HostOutcome(host, error=InterruptedByUserError("interrupted", f"stopped on {host}"))
+        stopped = InterruptedByUserError(
+            "interrupted", f"stopped on {host}", hint="deployctl status"
+        )
+        return HostOutcome(host, error=stopped)

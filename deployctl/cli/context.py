@@ -159,12 +159,17 @@ def services_by_host(
 
 def chosen_hosts(hosts: Sequence[str], only: Sequence[str] | None, whose: str) -> tuple[str, ...]:
     """The hosts that --host leaves, in the inventory's order."""
+    if not hosts:
+        raise UsageError(
+            "no-hosts",
+            f"{whose} has no host that is reached over SSH",
+            hint='name a service whose model is "compose"; docs/inventory.md has what it needs',
+        )
     unknown = [name for name in only or () if name not in hosts]
     if unknown:
         raise UsageError(
             "unknown-host",
             f"--host {unknown[0]!r}: no such host of {whose} (it has: {', '.join(hosts)})",
+            hint="name one of those, or leave --host out: then it is all of them",
         )
-    if not hosts:
-        raise UsageError("no-hosts", f"{whose} has no host that is reached over SSH")
     return tuple(name for name in hosts if not only or name in only)

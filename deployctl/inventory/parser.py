@@ -75,7 +75,11 @@ def load(path: Path, environment: Mapping[str, str]) -> Inventory:
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError("inventory-unreadable", f"cannot read {name}: {reason}") from None
+        raise UsageError(
+            "inventory-unreadable",
+            f"cannot read {name}: {reason}",
+            hint="make it readable for you, or name another file with --inventory FILE",
+        ) from None
     return parse(_decoded(content, name), environment, path=str(path))
 
 
@@ -276,7 +280,9 @@ def _project(service: Service) -> str:
 def _decoded(content: bytes, name: str) -> str:
     if len(content) > LARGEST_FILE:
         raise UsageError(
-            "inventory-unreadable", f"{name} is larger than {LARGEST_FILE} bytes: no inventory is"
+            "inventory-unreadable",
+            f"{name} is larger than {LARGEST_FILE} bytes: no inventory is",
+            hint="name the right file with --inventory FILE",
         )
     try:
         return content.decode("utf-8-sig")  # editors on Windows write a byte order mark
@@ -285,11 +291,16 @@ def _decoded(content: bytes, name: str) -> str:
         raise UsageError(
             "inventory-unreadable",
             f"{name} is not UTF-8: line {line} has the byte 0x{content[error.start]:02x}",
+            hint="save the file as UTF-8 in your editor",
         ) from None
 
 
 def _syntax_error(path: str, reason: str) -> UsageError:
-    return UsageError("inventory-syntax", f"{escaped(path)} is not valid TOML: {reason}")
+    return UsageError(
+        "inventory-syntax",
+        f"{escaped(path)} is not valid TOML: {reason}",
+        hint="correct it there; docs/inventory.md shows how each key is written",
+    )
 
 
 def _invalid(path: str, mistakes: list[Mistake]) -> UsageError:

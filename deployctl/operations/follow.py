@@ -28,7 +28,11 @@ def follow(link: Link, services: Sequence[Service], run: str, observer: Observer
         DeployctlError: every other end, as the lost command would have raised it.
     """
     if not scripts.is_run_id(run):
-        raise UsageError("run-invalid", f"{shown(run)} is not the id of a run")
+        raise UsageError(
+            "run-invalid",
+            f"{shown(run)} is not the id of a run",
+            hint="deployctl history names the runs, as 20261124t120000z-1a2b3c4d",
+        )
     started = time.monotonic()
     observer(StepStarted(link.host.name, Phase.CONNECT))
     transcript = Transcript(end="unknown-run")

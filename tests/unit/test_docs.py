@@ -19,6 +19,7 @@ from deployctl.cli import app
 from deployctl.inventory import parse
 from deployctl.outcome import REASONS
 from deployctl.readiness import _PATH_STATES
+from tests.unit.source import SOURCES, error_calls, error_classes
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -111,25 +112,13 @@ def test_the_reasons_are_those_of_the_source() -> None:
 
 
 def _codes_of_source() -> Iterator[str]:
-    for path in (ROOT / "deployctl").rglob("*.py"):
+    classes = error_classes()
+    for path in SOURCES:
         tree = ast.parse(path.read_text("utf-8"))
         constants = _constants(tree)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args and _makes_an_error(node.func):
-                yield from _texts(node.args[0], constants)
-
-
-def _makes_an_error(function: ast.expr) -> bool:
-    name = function.id if isinstance(function, ast.Name) else ""
-    return name in {"NoTarget", *_error_classes()}
-
-
-def _error_classes() -> set[str]:
-    """DeployctlError and what is derived from it, wherever it is defined."""
-    found = [errors.DeployctlError]
-    for each in found:
-        found += each.__subclasses__()
-    return {each.__name__ for each in found}
+        for call in error_calls(tree, classes):
+            if call.args:
+                yield from _texts(call.args[0], constants)
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:
