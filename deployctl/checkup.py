@@ -373,7 +373,8 @@ def _interrupted(subject: Subject) -> Iterator[Finding]:
         yield _warning(
             "history",
             "run-interrupted",
-            f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: it was killed",
+            f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: "
+            "it was killed, or its line in the history is damaged",
             f"deployctl status {entry.service}; the next deploy or rollback records it",
         )
 

@@ -39,6 +39,7 @@ def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0
         deployed_by=last.by if last else "",
         run_url=last.run_url if last else "",
         recorded=last.release if last else None,
+        unrecorded="" if last else _why_unrecorded(recorded),
         rollback=target,
         rollback_image_present=bool(target and facts.has_image(target.release.image_id)),
         rollback_refusal=refusal,
@@ -143,6 +144,15 @@ def containers_of(
         and not c.one_off
         and (c.project == project if project else c.working_directory == directory)
     )
+
+
+def _why_unrecorded(recorded: history.History) -> str:
+    """Why no success is known: only a history that was read whole says that there was none."""
+    if not recorded.readable:
+        return "the history is there but cannot be read"
+    if recorded.problems or recorded.truncated:
+        return "no success is in the part of the history that can be read"
+    return "no deploy of it has succeeded here yet"
 
 
 def _rollback(

@@ -180,6 +180,7 @@ class StatusResult:
         deployed_by: by whom.
         run_url: of the workflow run; empty: none.
         recorded: the last recorded release; None: none.
+        unrecorded: why there is none; empty: not known.
         rollback: where a rollback without a tag would go; None: nowhere.
         rollback_image_present: whether its image is on the host.
         rollback_refusal: why there is no target; empty when there is one.
@@ -202,6 +203,7 @@ class StatusResult:
     deployed_by: str = ""
     run_url: str = ""
     recorded: Release | None = None
+    unrecorded: str = ""
     rollback: RolledBackTo | None = None
     rollback_image_present: bool = False
     rollback_refusal: str = ""

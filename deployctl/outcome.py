@@ -147,8 +147,9 @@ def _broken(transcript: Transcript, entry: history.Entry, host: str) -> Deployct
 def _interrupted(entry: history.Entry, host: str, service: str) -> DeployctlError:
     return BrokenError(
         "interrupted",
-        f"{entry.action} of {entry.service} {entry.release.tag} on {host} was killed half way",
-        state="not settled: the run left no outcome, and nothing was put back",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} left no outcome: it was "
+        "killed, or its line in the history is damaged",
+        state="not settled: what runs is what it had reached",
         hint=f"deployctl status {service}; then deploy again or roll back",
         about=_about(entry),
     )

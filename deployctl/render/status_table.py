@@ -130,13 +130,17 @@ def _drift(row: StatusResult, now: datetime) -> Iterator[_Detail]:
         yield ("runs", _named(row.running), YELLOW)
     elif row.state is State.INTERRUPTED:
         yield ("runs", _named(row.running) if row.running else "nothing, or a mixture", YELLOW)
-        yield ("last run", "it was killed before it recorded how it ended", YELLOW)
+        yield (
+            "last run",
+            "no outcome: it was killed, or its line in the history is damaged",
+            YELLOW,
+        )
     else:
         return
     if row.recorded:
         yield ("recorded", _named(row.recorded) + _when_and_by(row, now), "")
     else:
-        yield ("recorded", "nothing: no deploy of it has succeeded here yet", "")
+        yield ("recorded", ": ".join(filter(None, ["nothing", row.unrecorded])), "")
 
 
 def _when_and_by(row: StatusResult, now: datetime) -> str:

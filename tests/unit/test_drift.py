@@ -10,7 +10,7 @@ import pytest
 from deployctl import drift
 from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.facts import Hold, Holder, HostFacts
-from deployctl.history import INTERRUPTED, STARTED
+from deployctl.history import INTERRUPTED, STARTED, History, parse
 from deployctl.image import Reference
 from deployctl.model import Health, LocalImage, Release, State, StatusResult
 from tests.unit.build import (
@@ -260,3 +260,30 @@ def test_what_compose_did_not_say_is_no_change() -> None:
     configured = ConfiguredService("db:1", False, 1, {})
 
     assert drift.changes_since_made(facts(made, images=(named(7),)), configured, [made]) == ()
+
+
+# ---------------------------------------------------------------- nothing recorded
+
+
+@pytest.mark.parametrize(
+    ("read", "why"),
+    [
+        (History(), "no deploy of it has succeeded here yet"),
+        (History(readable=False), "the history is there but cannot be read"),
+        (parse(b"\0 garbage\n"), "no success is in the part of the history that can be read"),
+        (
+            parse(b'{"v":1}\n', size=9000),
+            "no success is in the part of the history that can be read",
+        ),
+    ],
+)
+def test_only_a_history_that_was_read_whole_says_that_nothing_ever_succeeded(
+    read: History, why: str
+) -> None:
+    found = status(facts(container(2), history=read))
+
+    assert (found.state, found.recorded, found.unrecorded) == (State.UNTRACKED, None, why)
+
+
+def test_where_a_success_is_recorded_there_is_nothing_to_explain() -> None:
+    assert status(IN_ORDER).unrecorded == ""

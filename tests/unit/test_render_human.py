@@ -402,10 +402,10 @@ def test_a_name_too_long_for_a_terminal_is_cut() -> None:
     ("row", "expected"),
     [
         (
-            in_sync(state=State.UNTRACKED, recorded=None),
+            in_sync(state=State.UNTRACKED, recorded=None, unrecorded="its history is damaged"),
             [
                 "  runs         sha-1a2b3c4 (image 4f4f4f4f4f4f)",
-                "  recorded     nothing: no deploy of it has succeeded here yet",
+                "  recorded     nothing: its history is damaged",
             ],
         ),
         (
@@ -441,7 +441,7 @@ def test_a_name_too_long_for_a_terminal_is_cut() -> None:
             in_sync(state=State.INTERRUPTED, running=None, notes=("line 3: not JSON",)),
             [
                 "  runs         nothing, or a mixture",
-                "  last run     it was killed before it recorded how it ended",
+                "  last run     no outcome: it was killed, or its line in the history is damaged",
                 "  recorded     sha-1a2b3c4 (image 4f4f4f4f4f4f), 3 min ago by kim@laptop",
                 "  note         line 3: not JSON",
             ],
