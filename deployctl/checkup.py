@@ -19,6 +19,8 @@ from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.image import Reference, shown
 from deployctl.inventory import Host, Service
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB
+from deployctl.registry import Answer
+from deployctl.registry import answer as registry_answer
 from deployctl.situation import Situation
 from deployctl.verdict import Verdict
 
@@ -33,13 +35,6 @@ _LOW_STATE_KIB = 30 * 1024
 _FULL_STATE_KIB = 1024 + 64
 _MOST_PROBLEMS = 5
 _HOST_KEY = "host-key"
-
-# How registries refuse (https://github.com/opencontainers/distribution-spec, "Error codes") and
-# how docker's engine passes that on. Only the exit status is the same for all of them.
-_DENIED = re.compile(
-    r"(?i)\b(unauthorized|denied|401|403)\b|authentication required|no basic auth credentials"
-)
-_ABSENT = re.compile(r"(?i)\b(manifest|name) unknown\b|\bnot found\b")
 
 
 class Severity(StrEnum):
@@ -278,14 +273,16 @@ def _registry(subject: Subject) -> Iterator[Finding]:
 def _answer_of_registry(subject: Subject, answer: FetchFailure) -> Finding:
     repository = _repository(subject)
     registry = Reference(repository).registry
-    words = "\n".join(answer.words)
     if answer.timed_out:
         return _registry_down(registry, "does not answer in time", answer)
-    if _DENIED.search(words):
-        return _registry_denied(subject, registry, repository, answer)
-    if _ABSENT.search(words) and not answer.login_failed:
-        return _ok("registry", f"{registry} answers, and lets {_reader(subject)} read {repository}")
-    return _registry_down(registry, "cannot be asked", answer)
+    match registry_answer(answer, Reference(repository)):
+        case Answer.DENIED:
+            return _registry_denied(subject, registry, repository, answer)
+        case Answer.ABSENT:
+            said = f"{registry} answers, and lets {_reader(subject)} read {repository}"
+            return _ok("registry", said)
+        case _:
+            return _registry_down(registry, "cannot be asked", answer)
 
 
 def _registry_denied(

@@ -80,6 +80,7 @@ class HostFacts:
 
     Attributes:
         user: the login that the probe ran as.
+        group: the primary group of it.
         image_store: docker's storage driver: image ids differ between stores.
         now: the host's clock.
         missing_tools: of those that the scripts need.
@@ -95,7 +96,8 @@ class HostFacts:
         history: what is recorded.
         holder: who holds the lock; None: nobody.
         hold: a hold on the deploys of the service that was asked for; None: none.
-        foreign_files: state files that belong to another user or can't be written.
+        foreign_files: state files that belong to another user; the last may be a word about their
+            directory: "not-writable", or "not-there" where the user may not make it.
         free_kib: free disk space below the directory; None: not asked for.
         killed_at_logout: logind would kill a detached run.
         kept_tag: what the project's .env says the tag is; empty: nothing, or not asked for.
@@ -106,6 +108,7 @@ class HostFacts:
     """
 
     user: str = ""
+    group: str = ""
     image_store: str = ""
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     missing_tools: tuple[str, ...] = ()
@@ -223,6 +226,7 @@ def read_probe(output: bytes) -> HostFacts:
     containers, problem = _containers(_output(facts, "containers"))
     return HostFacts(
         user=_string(host, "user"),
+        group=str(host.get("group", "")),
         image_store=_image_store(_output(facts, "containers")),
         now=_timestamp(_string(host, "now")),
         missing_tools=_strings(facts.get("tools", {}).get("missing")),

@@ -11,12 +11,14 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from deployctl.command import Completed
-from deployctl.compose import Configuration
+from deployctl.command import Command, Completed
+from deployctl.compose import Configuration, compose_argv
 from deployctl.errors import HostError
 from deployctl.facts import HostFacts
 from deployctl.image import shown
 from deployctl.inventory import Host, Service
+
+_ANY_TAG = "sha-0000000"  # compose only wants the variable to be set
 
 LOW_DISK_KIB = 1024 * 1024
 """Free disk space below which a person should know of it."""
@@ -160,18 +162,25 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
 
 
 def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
-    if facts.foreign_files:
-        names = ", ".join(map(shown, facts.foreign_files))
-        if facts.foreign_files[-1] == "not-writable":
-            what = f"{service.state_directory} on {host.name} cannot be written by {facts.user}"
-        else:
-            what = f"files of another user are in {service.state_directory}: {names}"
-        yield HostError(
-            "state-foreign",
-            what,
-            hint=f"on the host, as root: chown -R {facts.user} {service.state_directory}, "
-            "or set state_directory in the inventory",
-        )
+    if not facts.foreign_files:
+        return
+    directory, user = service.state_directory, shlex.quote(facts.user)
+    command = f"chown -R {user} {shlex.quote(directory)}"
+    match facts.foreign_files[-1]:
+        case "not-there":
+            what = f"{directory} on {host.name} is not there, and {facts.user} may not make it"
+            group = shlex.quote(facts.group or facts.user)
+            command = f"install -d -o {user} -g {group} -m 0700 {shlex.quote(directory)}"
+        case "not-writable":
+            what = f"{directory} on {host.name} cannot be written by {facts.user}"
+        case _:
+            names = ", ".join(map(shown, facts.foreign_files))
+            what = f"files of another user are in {directory} on {host.name}: {names}"
+    yield HostError(
+        "state-foreign",
+        what,
+        hint=f"on the host, as root: {command} (or set state_directory in the inventory)",
+    )
 
 
 def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
@@ -214,12 +223,15 @@ def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostErr
             hint="install Docker's compose plugin: apt-get install docker-compose-plugin, "
             "or docker-compose on Debian 13",
         )
+    resolve = Command(
+        (*compose_argv(service.compose_files), "--profile", "*", "config", "--quiet"),
+        environment={service.tag_variable: _ANY_TAG},
+    )
     return HostError(
         "compose-invalid",
         f"docker compose cannot resolve the compose files of {service.name} on {host.name}",
-        hint=f"on the host, in {service.directory}: docker compose "
-        + " ".join(f"-f {file}" for file in service.compose_files)
-        + " config",
+        hint=f"correct what compose says; to see it on the host, as {facts.user}: "
+        f"cd {shlex.quote(service.directory)} && {resolve.as_shell()}",
         details=facts.complaints,
     )
 

@@ -51,8 +51,8 @@ limited() {
 
 host_fact() {
     read -r uptime _ </proc/uptime
-    printf '{"fact":"host","user":"%s","now":"%s","uptime":%s}\n' \
-        "$(id -un)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$uptime"
+    printf '{"fact":"host","user":"%s","group":"%s","now":"%s","uptime":%s}\n' \
+        "$(id -un)" "$(id -gn)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$uptime"
 }
 
 tools_fact() {
@@ -180,7 +180,7 @@ compose_config() {
     # On failure what it says is the evidence, on success only its answer.
     answer=$(limited env "$tag_variable=$placeholder" docker compose "$@" --profile '*' config --format json 2>/dev/null) ||
         {
-            limited env "$tag_variable=$placeholder" docker compose "$@" config --quiet 2>&1
+            limited env "$tag_variable=$placeholder" docker compose "$@" --profile '*' config --quiet 2>&1
             return 1
         }
     printf '%s\n' "$answer"
@@ -253,8 +253,10 @@ foreign_files() {
     if [ -d "$state" ]; then
         find "$state" -maxdepth 1 ! -user "$(id -u)" | head -n 5
     fi
-    if ! [ -w "$state" ] && { [ -e "$state" ] || ! can_be_made "$state"; }; then
-        echo "not-writable"
+    if [ -e "$state" ]; then
+        [ -w "$state" ] || echo not-writable
+    else
+        can_be_made "$state" || echo not-there
     fi
 }
 

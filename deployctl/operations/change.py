@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from deployctl import outcome, planning, readiness, runner, scripts
-from deployctl.errors import BusyError, RefusedError
+from deployctl.errors import BusyError
 from deployctl.events import Phase, StepStarted
 from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
-from deployctl.image import Reference, shown
+from deployctl.image import Reference
 from deployctl.inventory import Registry, Service, Signature
 from deployctl.link import Link
 from deployctl.model import Release, RunResult
 from deployctl.operations.reading import ask, probe
 from deployctl.operations.report import Report
 from deployctl.operations.request import Request
+from deployctl.registry import Fetch, not_fetched
 from deployctl.situation import Situation
 
 
@@ -48,7 +49,11 @@ def fetch(
     answer = ask(link, command, timeout=scripts.FETCH_LIMIT)
     fetched = read_fetch(answer, image.repository)
     if isinstance(fetched, FetchFailure):
-        raise _not_fetched(fetched, image, link.host.name, login)
+        failure = replace(fetched, words=without((login and login.password) or "", fetched.words))
+        raise not_fetched(
+            failure,
+            Fetch(image, request.service.name, link.host.name, situation.facts.user, login),
+        )
     return fetched
 
 
@@ -57,27 +62,6 @@ def login_to(service: Service, image: Reference) -> Registry | None:
     registry = service.registry
     fits = registry is not None and registry.usable and registry.server == image.registry
     return registry if fits else None
-
-
-def _not_fetched(
-    failure: FetchFailure, image: Reference, host: str, login: Registry | None
-) -> RefusedError:
-    """Why, as far as it is known: what docker says is shown, and not interpreted."""
-    server = image.registry
-    message = f"{image} cannot be fetched {'in time' if failure.timed_out else 'from the registry'}"
-    hint = "was this tag pushed, and is the registry up?"
-    if failure.login_failed and login:
-        message = f"{host} cannot log in to {server} as {shown(login.username)}"
-        hint = "is the password in the environment right and not expired, and the registry up?"
-    elif login:
-        hint = f"was this tag pushed, and may {shown(login.username)} read it?"
-    elif failure.host_has_login:
-        hint += f" Has the host's own login to {server} expired?"
-    elif failure.host_has_login is False:
-        message += f"; the host is not logged in to {server}"
-        hint += " If it asks for a login, set one in the inventory (registry)."
-    words = without(login.password or "", failure.words) if login else failure.words
-    return RefusedError("not-fetched", f"{message} on {host}", hint=hint, details=words)
 
 
 def without(secret: str, words: Iterable[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deployctl.errors import UNTOUCHED
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.steps import WORKFLOW, Standing, image_id, refuse
 from tests.vps.catalogue import ATTESTED, GOOD, NO_SUCH_TAG, WRONG_LABEL
@@ -15,7 +16,7 @@ OTHER_DIGEST = "sha256:" + 64 * "0"
     ("tag", "options", "code"),
     [
         pytest.param(WRONG_LABEL.tag, (), "revision-mismatch", id="made from another commit"),
-        pytest.param(NO_SUCH_TAG, (), "not-fetched", id="not in the registry"),
+        pytest.param(NO_SUCH_TAG, (), "tag-missing", id="not in the registry"),
         pytest.param(GOOD[3].tag, ("--digest", OTHER_DIGEST), "digest-mismatch", id="other digest"),
         pytest.param(ATTESTED.tag, ("--digest", OTHER_DIGEST), "digest-mismatch", id="other index"),
         pytest.param(
@@ -39,12 +40,12 @@ def test_a_deploy_that_a_gate_refuses(
 def test_a_deploy_without_a_registry(standing: Standing) -> None:
     standing.vps.registry_stop()
     try:
-        ended = refuse(standing.client, standing.vps, 3, "deploy", SERVICE, GOOD[3].tag)
+        ended = refuse(standing.client, standing.vps, 3, "deploy", SERVICE, GOOD[3].tag, "--json")
     finally:
         standing.vps.registry_start()
 
-    assert "is the registry up" in ended.stderr
-    assert "nothing on the host was changed" in ended.stderr
+    assert ended.json["error"]["code"] == "registry-down"
+    assert ended.json["error"]["state"] == UNTOUCHED
     assert image_id(standing.vps, f"localhost:5000/{SERVICE}:{NO_SUCH_TAG}") == ""
 
 

@@ -92,8 +92,8 @@ def test_a_wrong_password_is_refused_with_what_the_registry_said(client: Client,
     )  # fmt: skip
 
     error = ended.json["error"]
-    assert error["code"] == "not-fetched"
-    assert f"cannot log in to {REGISTRY_AUTH} as '{REGISTRY_USER}'" in error["message"]
+    assert error["code"] == "registry-denied"
+    assert f"{REGISTRY_AUTH} refuses the login of '{REGISTRY_USER}'" in error["message"]
     assert "expired" in error["hint"]
     assert error["details"]
     assert "not-the-password" not in ended.text
@@ -118,8 +118,10 @@ def test_a_login_that_nobody_gave_is_said_to_be_missing(client: Client, vps: Vps
 
     ended = refuse(client, vps, 3, "deploy", SERVICE, GOOD[0].tag, "--json")
 
-    assert ended.json["error"]["code"] == "not-fetched"
-    assert f"the host is not logged in to {REGISTRY_AUTH}" in ended.json["error"]["message"]
+    error = ended.json["error"]
+    assert error["code"] == "registry-denied"
+    assert f"{REGISTRY_AUTH} asks for a login, and deploy has none" in error["message"]
+    assert f"as deploy: docker login {REGISTRY_AUTH}" in error["hint"]
 
 
 def test_a_login_of_the_host_that_expired_is_asked_about(client: Client, vps: Vps) -> None:
@@ -131,7 +133,8 @@ def test_a_login_of_the_host_that_expired_is_asked_about(client: Client, vps: Vp
 
     ended = refuse(client, vps, 3, "deploy", SERVICE, GOOD[0].tag, "--json")
 
-    assert "own login to localhost:5001 expired" in ended.json["error"]["hint"]
+    assert ended.json["error"]["code"] == "registry-denied"
+    assert "the login that deploy has on vps: it has expired" in ended.json["error"]["message"]
 
 
 def test_the_login_of_the_host_counts_where_the_inventorys_is_optional(
@@ -164,8 +167,8 @@ def test_a_tag_that_is_not_there_is_not_blamed_on_the_login(client: Client, vps:
         Client(client.directory, TOKEN), vps, 3, "deploy", SERVICE, NO_SUCH_TAG, "--json"
     )
 
-    assert ended.json["error"]["code"] == "not-fetched"
-    assert "was this tag pushed" in ended.json["error"]["hint"]
+    assert ended.json["error"]["code"] == "tag-missing"
+    assert "push this tag" in ended.json["error"]["hint"]
     assert logins(vps) == ""
 
 

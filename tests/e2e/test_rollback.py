@@ -148,7 +148,7 @@ def test_a_rollback_fetches_an_image_that_is_gone_but_only_the_same(
     vps.push(GOOD[0].tag, text=GOOD[0].tag, revision=GOOD[0].revision)
     rollback(ready, vps, GOOD[0])
 
-    assert unreachable.json["error"]["code"] == "not-fetched"
+    assert unreachable.json["error"]["code"] == "registry-down"
     assert moved.json["error"]["code"] == "tag-moved"
     settle(vps)
     assert_sound(vps, ready)

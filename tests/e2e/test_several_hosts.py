@@ -60,7 +60,7 @@ def test_a_failure_stops_the_rollout_and_names_what_is_done_and_what_is_not(
 
     assert ended.exit_status == 3, ended.text
     assert f"first: {SERVICE} runs {GOOD[0].tag}" in ended.stdout
-    assert "second: failed (not-fetched)" in ended.stdout
+    assert "second: failed (registry-down)" in ended.stdout
     assert (vps.served(), second_vps.served()) == (GOOD[0].tag, None)
 
     second_vps.registry_start()

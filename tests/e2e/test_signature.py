@@ -131,7 +131,7 @@ def test_a_registry_that_is_down_is_said_to_be_down(client: Client, vps: Vps) ->
 
     ended = refuse(client, vps, 3, "deploy", SERVICE, GOOD[1].tag, "--json")
 
-    assert ended.json["error"]["code"] == "not-fetched"
+    assert ended.json["error"]["code"] == "registry-down"
 
 
 def test_a_host_without_cosign_verifies_nothing(client: Client, vps: Vps) -> None:

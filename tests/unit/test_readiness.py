@@ -67,6 +67,12 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             "state_directory",
         ),
         (
+            facts(foreign_files=("not-there",), group="apps"),
+            "state-foreign",
+            "/opt/infra/.deployctl on vps is not there",
+            "as root: install -d -o deploy -g apps -m 0700 /opt/infra/.deployctl (",
+        ),
+        (
             facts(history=History(readable=False)),
             "history-unreadable",
             "/opt/infra/.deployctl/history.jsonl",
@@ -95,7 +101,7 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             facts(configuration=None, complaints=("yaml: line 3",)),
             "compose-invalid",
             "cannot resolve",
-            "-f compose/web.yml config",
+            "as deploy: cd /opt/infra && IMAGE_TAG=sha-0000000 docker compose -f",
         ),
     ],
 )
