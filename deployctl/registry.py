@@ -99,7 +99,7 @@ def _too_slow(failure: FetchFailure, fetch: Fetch) -> RefusedError:
 def _absent(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     return RefusedError(
         "tag-missing",
-        f"{fetch.image.registry} has no {fetch.image}",
+        f"{fetch.image} is not in the registry",
         hint="did the workflow that built and scanned it push this tag, under this name?",
         details=failure.words,
     )
