@@ -27,11 +27,39 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A step of a run began on a host; the one before it is over."""
+    """A step of a run began on a host; the one before it is over.
+
+    Attributes:
+        host: where.
+        phase: which one.
+        detail: what it is about, in words.
+        at: seconds since the run began, as the host recorded them; None: a step of the client.
+    """
 
     host: str
     phase: Phase
     detail: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True)
+class StepEnded:
+    """A step is over and went well; what comes next is no step, or not yet."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A run on a host has come to its end, well or not.
+
+    Attributes:
+        host: where.
+        at: seconds since the run began, as the host recorded them; None: they are not known.
+    """
+
+    host: str
+    at: float | None
 
 
 @dataclass(frozen=True)
@@ -59,5 +87,29 @@ class Notice:
     text: str
 
 
-Event: TypeAlias = StepStarted | HostStarted | HostFinished | Notice
+@dataclass(frozen=True)
+class ConnectionLost:
+    """The connection broke, or could not be made again; it is tried again by itself."""
+
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ConnectionBack:
+    """The host can be heard again."""
+
+    host: str
+
+
+Event: TypeAlias = (
+    StepStarted
+    | StepEnded
+    | RunEnded
+    | HostStarted
+    | HostFinished
+    | Notice
+    | ConnectionLost
+    | ConnectionBack
+)
 Observer: TypeAlias = Callable[[Event], None]

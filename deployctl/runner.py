@@ -12,13 +12,24 @@ from deployctl.errors import (
     HostError,
     InterruptedByUserError,
 )
-from deployctl.events import Notice, Observer, Phase, StepStarted
+from deployctl.events import (
+    ConnectionBack,
+    ConnectionLost,
+    Notice,
+    Observer,
+    Phase,
+    RunEnded,
+    StepEnded,
+    StepStarted,
+)
 from deployctl.link import Link
 from deployctl.transaction import Plan
 from deployctl.transcript import Transcript, hear, is_event, waiting_for
 
 RECONNECT_LIMIT = 90.0  # seconds without a word from the host before the client gives up
-RECONNECT_PAUSE = 1.0
+RECONNECT_PAUSE = 1.0  # seconds before the second attempt; each further one waits longer
+LONGEST_PAUSE = 10.0
+_PAUSE_GROWTH = 1.5
 _CANCEL_LIMIT = 10.0
 
 _PHASES = {phase.value: phase for phase in Phase}
@@ -33,22 +44,37 @@ class _Listener:
         self._observer = observer
         self._waiting_for = ""
         self._told: set[str] = set()
+        self._lost = False
         self.words = 0
 
     def __call__(self, line: bytes) -> bytes | None:
-        self.words += is_event(line)
+        if is_event(line):
+            self.words += 1
+            self._tell_back()
         self.transcript = hear(self.transcript, line)
         if (holder := waiting_for(line)) is not None:
             self._tell_waiting(holder.text)
             return b"still here\n"
         self._tell_step(self.transcript.step)
+        if self.transcript.end in {"outcome", "ended"}:
+            self._observer(RunEnded(self._host, self.transcript.ended_at()))
         return None
+
+    def lost(self, error: HostError) -> None:
+        """Tell that nothing can be heard for now, and why."""
+        self._lost = True
+        self._observer(ConnectionLost(self._host, error.message))
+
+    def _tell_back(self) -> None:
+        if self._lost:
+            self._lost = False
+            self._observer(ConnectionBack(self._host))
 
     def _tell_step(self, step: str) -> None:
         """Once each: following a run again begins with the steps that were told before."""
         if step in _PHASES and step not in self._told:
             self._told.add(step)
-            self._observer(StepStarted(self._host, _PHASES[step]))
+            self._observer(StepStarted(self._host, _PHASES[step], at=self.transcript.step_at))
 
     def ended(self) -> bool:
         """Whether the run's end is known."""
@@ -70,7 +96,7 @@ def run(link: Link, plan: Plan, observer: Observer) -> Transcript:
     try:
         _begin(link, plan, listener, observer)
         if not listener.ended():
-            _follow_again(link, _follow(plan), plan.run, listener, observer)
+            _follow_again(link, _follow(plan), plan.run, listener)
     except KeyboardInterrupt:
         raise _stopped_by_user(link, plan, listener) from None
     outcome.success_entry(listener.transcript, link.host.name, plan.service.name, plan.run)
@@ -87,7 +113,8 @@ def follow(link: Link, state_directory: str, run_id: str, observer: Observer) ->
     listener = _Listener(link.host.name, observer)
     command = scripts.follow_command(state_directory, run_id, cancel=False)
     _ = link.session  # a host that cannot be reached at all is an error at once
-    _follow_again(link, command, run_id, listener, observer)
+    observer(StepEnded(link.host.name))
+    _follow_again(link, command, run_id, listener)
     return listener.transcript
 
 
@@ -98,7 +125,7 @@ def _begin(link: Link, plan: Plan, listener: _Listener, observer: Observer) -> N
     try:
         completed = link.run(command, timeout=limit, on_line=listener)
     except (ConnectionLostError, CommandTimeoutError) as error:
-        observer(Notice(link.host.name, f"{error.message}; connecting again"))
+        listener.lost(error)
         link.drop()
     else:
         if not listener.ended() and completed.stderr:
@@ -110,29 +137,39 @@ def _follow(plan: Plan, *, watch: bool = True) -> Command:
     return scripts.follow_command(plan.service.state_directory, plan.run, cancel=True, watch=watch)
 
 
-def _follow_again(
-    link: Link, command: Command, run_id: str, listener: _Listener, observer: Observer
-) -> None:
+def _follow_again(link: Link, command: Command, run_id: str, listener: _Listener) -> None:
     """Ask for the run, connecting again as often as it takes, until its end is known.
 
     Raises:
         OutcomeUnknownError: the host did not say a word for RECONNECT_LIMIT seconds.
     """
     give_up = time.monotonic() + RECONNECT_LIMIT
+    pause = RECONNECT_PAUSE
     while not listener.ended():
         words_before = listener.words
-        watched_for = _watch(link, command, listener, observer)
+        watched_for = _watch(link, command, listener)
         if listener.ended():
             return
         # A run may be quiet for long: a watch that lasted counts as a word, too.
         if listener.words > words_before or watched_for > RECONNECT_LIMIT:
             give_up = time.monotonic() + RECONNECT_LIMIT
+            pause = RECONNECT_PAUSE
         if time.monotonic() > give_up:
             raise outcome.lost(link.host.name, run_id, begun=listener.transcript.begun)
-        time.sleep(RECONNECT_PAUSE)
+        time.sleep(pause)
+        pause = longer(pause)
 
 
-def _watch(link: Link, command: Command, listener: _Listener, observer: Observer) -> float:
+def longer(pause: float) -> float:
+    """Return for how many seconds to wait after an attempt in vain that followed such a pause.
+
+    A network that is away for an instant is tried again at once, a host that boots is not
+    knocked at all the time.
+    """
+    return min(pause * _PAUSE_GROWTH, LONGEST_PAUSE)
+
+
+def _watch(link: Link, command: Command, listener: _Listener) -> float:
     """Listen to the run once; return for how many seconds there was a connection."""
     began = None
     try:
@@ -141,7 +178,7 @@ def _watch(link: Link, command: Command, listener: _Listener, observer: Observer
         link.run(command, timeout=scripts.FOLLOW_LIMIT, on_line=listener)
     except HostError as error:
         link.drop()
-        observer(Notice(link.host.name, f"{error.message}; connecting again"))
+        listener.lost(error)
     return 0.0 if began is None else time.monotonic() - began
 
 

@@ -12,6 +12,7 @@ from deployctl.errors import HostError
 from deployctl.facts import Holder, decode, read_holder
 
 _ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled", "unknown-run"})
+_LONGEST = 1e9
 _LOGS = frozenset({"container-log", "health-log", "run-log"})
 
 
@@ -31,6 +32,7 @@ class Transcript:
         recorded: whether the outcome could be written into the history.
         unchecked: the release is up, but has no health check that says more.
         step: the last step that began.
+        step_at: when it did, in seconds since the run began; None: not known.
     """
 
     begun: bool = False
@@ -43,6 +45,7 @@ class Transcript:
     recorded: bool = True
     unchecked: bool = False
     step: str = ""
+    step_at: float | None = None
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -53,6 +56,11 @@ class Transcript:
         """Return the history line that ended the run, if it can be read."""
         entries = history.parse(self.text + b"\n").entries
         return entries[-1] if entries else None
+
+    def ended_at(self) -> float | None:
+        """Return when the run ended, in seconds since it began; None: not known."""
+        entry = self.entry()
+        return entry.seconds if entry and entry.event in history.OUTCOMES else None
 
     def holder(self) -> Holder:
         """Return who holds the lock, after "busy"."""
@@ -92,7 +100,7 @@ def _heard(transcript: Transcript, event: Mapping[str, Any]) -> Transcript:
         case "begun":
             news = {"begun": True}
         case "step":
-            news = {"begun": True, "step": what}
+            news = {"begun": True, "step": what, "step_at": _seconds(event)}
         case "well":
             news = {"unchecked": what == "unchecked"}
         case "restore-failed":
@@ -116,6 +124,14 @@ def _event(line: bytes) -> Mapping[str, Any]:
 
 def _text(event: Mapping[str, Any]) -> bytes:
     return decode(event.get("text", ""))
+
+
+def _seconds(event: Mapping[str, Any]) -> float | None:
+    """A time that can be shown; None: there is none, or something else in its place."""
+    value = event.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value < _LONGEST else None
 
 
 def _log_lines(event: Mapping[str, Any]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from deployctl import outcome, planning, readiness, runner, scripts
 from deployctl.errors import BusyError
-from deployctl.events import Phase, StepStarted
+from deployctl.events import Phase, StepEnded, StepStarted
 from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
 from deployctl.image import Reference
 from deployctl.inventory import Registry, Service, Signature
@@ -25,6 +25,7 @@ def read(link: Link, request: Request) -> Situation:
     """Ask the host for everything, and refuse a host that cannot take a run."""
     facts = read_probe(probe(link, request.service, request.observer, change=True))
     configuration = readiness.require_ready(facts, request.service, link.host)
+    request.observer(StepEnded(link.host.name))
     return Situation.of(request.service, facts, configuration)
 
 
@@ -54,6 +55,7 @@ def fetch(
             failure,
             Fetch(image, request.service.name, link.host.name, situation.facts.user, login),
         )
+    request.observer(StepEnded(link.host.name))
     return fetched
 
 

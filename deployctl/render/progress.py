@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from deployctl.errors import RestoredError
-from deployctl.events import Event, HostFinished, HostStarted, Notice, Phase, StepStarted
+from deployctl.errors import BusyError, RefusedError, RestoredError
+from deployctl.events import (
+    ConnectionBack,
+    ConnectionLost,
+    Event,
+    HostFinished,
+    HostStarted,
+    Notice,
+    Phase,
+    RunEnded,
+    StepEnded,
+    StepStarted,
+)
 from deployctl.render.terminal import (
     BOLD,
     DIM,
@@ -44,17 +56,38 @@ _LABELS = {
 _LABEL_WIDTH = max(map(len, _LABELS.values()))
 _DURATION_WIDTH = len("59.9 s")
 _LONGEST_DETAIL = 200
+_REFUSED = "refused"
+_FIRST_REMINDER = 10.0  # seconds without a connection, then twice as many, and so on
 
 
 class _Step:
-    """A step that runs."""
+    """A step that runs: when it began, and by the host's record, from when until when it ran."""
 
-    __slots__ = ("began", "detail", "phase")
+    __slots__ = ("at", "began", "detail", "phase", "until")
 
-    def __init__(self, phase: Phase, detail: str, began: float) -> None:
+    def __init__(self, phase: Phase, detail: str, began: float, at: float | None) -> None:
         self.phase = phase
         self.detail = detail
         self.began = began
+        self.at = at
+        self.until: float | None = None
+
+    def took(self, now: float) -> float:
+        """Seconds: of a run that is followed afterwards, only the host's record tells them."""
+        if self.at is None or self.until is None:
+            return now - self.began
+        return max(self.until, self.at) - self.at
+
+
+class _Loss:
+    """A connection that is lost: since when, why, and when to say so again."""
+
+    __slots__ = ("again", "reason", "since")
+
+    def __init__(self, reason: str, since: float) -> None:
+        self.reason = reason
+        self.since = since
+        self.again = _FIRST_REMINDER
 
 
 class Progress:
@@ -87,6 +120,7 @@ class Progress:
         self._announces = verbose and not self._animated
         self._clock = clock
         self._steps: dict[str, _Step] = {}
+        self._losses: dict[str, _Loss] = {}
         self._named = not self._animated  # a log is read out of context: it names the host always
         self._lock = threading.RLock()
 
@@ -120,19 +154,64 @@ class Progress:
                 case HostStarted():
                     self._named = self._named or event.count > 1
                 case StepStarted():
+                    self._mark_time(event.host, event.at)
                     # What was going on when the old release had to be put back has failed.
                     self._end_step(event.host, well=event.phase is not Phase.RESTORE)
                     self._begin_step(event)
+                case StepEnded():
+                    self._end_step(event.host, well=True)
+                case RunEnded():
+                    self._mark_time(event.host, math.nan if event.at is None else event.at)
                 case HostFinished():
-                    self._end_step(event.host, well=self._ended_well(event))
+                    self._finish(event)
+                case ConnectionLost():
+                    self._lose(event)
+                case ConnectionBack():
+                    self._find_again(event.host)
                 case Notice():
                     self._notice(event)
 
     def _begin_step(self, event: StepStarted) -> None:
         detail = self._page.show(event.detail, limit=_LONGEST_DETAIL)
-        self._steps[event.host] = _Step(event.phase, detail, self._clock())
+        self._steps[event.host] = _Step(event.phase, detail, self._clock(), event.at)
         if self._announces:
             self._print(*self._host(event.host), f"{self._page.ellipsis} {_LABELS[event.phase]}")
+
+    def _mark_time(self, host: str, at: float | None) -> None:
+        if step := self._steps.get(host):
+            step.until = at
+
+    def _finish(self, event: HostFinished) -> None:
+        self._losses.pop(event.host, None)
+        # A rule that refuses is asked between two steps: neither of them has failed.
+        if event.host not in self._steps and isinstance(event.error, (RefusedError, BusyError)):
+            self._refuse(event.host, event.error)
+        self._end_step(event.host, well=self._ended_well(event))
+
+    def _refuse(self, host: str, error: RefusedError | BusyError) -> None:
+        gates = [verdict.gate for verdict in error.verdicts if verdict.ran and not verdict.passed]
+        label = pad(_REFUSED, _LABEL_WIDTH + 2 + _DURATION_WIDTH) if gates else _REFUSED
+        by = f"  gate: {self._page.show(gates[0], limit=_LONGEST_DETAIL)}" if gates else ""
+        self._print(*self._host(host), (self._page.no, RED), f" {label}", (by, DIM))
+
+    def _lose(self, event: ConnectionLost) -> None:
+        """On a terminal the live line says it, in a log a line that comes back less and less."""
+        reason = self._page.show(event.reason, limit=_LONGEST_DETAIL)
+        loss = self._losses.get(event.host)
+        if loss is None:
+            self._losses[event.host] = _Loss(reason, self._clock())
+            if not self._animated:
+                self._note(event.host, f"{reason}; connecting again")
+            return
+        loss.reason = reason
+        away = self._clock() - loss.since
+        if not self._animated and away >= loss.again:
+            loss.again = 2 * away
+            self._note(event.host, f"{reason}; still connecting again after {duration(away)}")
+
+    def _find_again(self, host: str) -> None:
+        if loss := self._losses.pop(host, None):
+            self._note(host, f"connected again after {duration(self._clock() - loss.since)}")
 
     def _ended_well(self, event: HostFinished) -> bool:
         step = self._steps.get(event.host)
@@ -145,7 +224,7 @@ class Progress:
             return
         page = self._page
         mark = (page.yes, GREEN) if well else (page.no, RED)
-        took = pad(duration(self._clock() - step.began), _DURATION_WIDTH, right=True)
+        took = pad(duration(step.took(self._clock())), _DURATION_WIDTH, right=True)
         label = pad(_LABELS[step.phase], _LABEL_WIDTH)
         pieces: list[Piece] = [*self._host(host), mark, f" {label}  ", (took, DIM)]
         if step.detail:
@@ -156,7 +235,10 @@ class Progress:
         return [(f"{self._page.show(host)}: ", BOLD)] if self._named else []
 
     def _notice(self, notice: Notice) -> None:
-        self._print(*self._host(notice.host), ("note: ", YELLOW), self._page.show(notice.text))
+        self._note(notice.host, self._page.show(notice.text))
+
+    def _note(self, host: str, text: str) -> None:
+        self._print(*self._host(host), ("note: ", YELLOW), text)
 
     def _print(self, *pieces: Piece) -> None:
         line = self._page.compose(*pieces)
@@ -168,11 +250,15 @@ class Progress:
     def _running_steps(self) -> str:
         """What the live line says; asked for from its own thread."""
         with self._lock:
-            return self._page.encodable(" · ").join(map(self._running, self._steps))
+            hosts = dict.fromkeys([*self._steps, *self._losses])
+            return self._page.encodable(" · ").join(map(self._running, hosts))
 
     def _running(self, host: str) -> str:
-        step = self._steps[host]
         name = f"{self._page.show(host)}: " if self._named else ""
+        if loss := self._losses.get(host):
+            away = duration(self._clock() - loss.since)
+            return f"{name}no connection for {away}, connecting again: {loss.reason}"
+        step = self._steps[host]
         took = pad(duration(self._clock() - step.began), _DURATION_WIDTH, right=True)
         detail = f"  {step.detail}" if step.detail else ""
         width = _LABEL_WIDTH if len(self._steps) == 1 else columns(_LABELS[step.phase])

@@ -16,7 +16,18 @@ from deployctl.errors import (
     RestoredError,
     UsageError,
 )
-from deployctl.events import Event, HostFinished, HostStarted, Notice, Phase, StepStarted
+from deployctl.events import (
+    ConnectionBack,
+    ConnectionLost,
+    Event,
+    HostFinished,
+    HostStarted,
+    Notice,
+    Phase,
+    RunEnded,
+    StepEnded,
+    StepStarted,
+)
 from deployctl.image import Reference
 from deployctl.model import (
     Action,
@@ -350,7 +361,11 @@ histories = st.builds(
     st.lists(recorded_runs, max_size=3).map(tuple),
 )
 events: st.SearchStrategy[Event] = st.one_of(
-    st.builds(StepStarted, hostile, st.sampled_from(Phase), hostile),
+    st.builds(StepStarted, hostile, st.sampled_from(Phase), hostile, st.none() | seconds),
+    st.builds(StepEnded, hostile),
+    st.builds(RunEnded, hostile, st.none() | seconds),
+    st.builds(ConnectionLost, hostile, hostile),
+    st.builds(ConnectionBack, hostile),
     st.builds(HostStarted, hostile, st.integers(), st.integers()),
     st.builds(HostFinished, hostile, st.none() | errors),
     st.builds(Notice, hostile, hostile),

@@ -21,8 +21,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.errors import DeployctlError, RefusedError
-from deployctl.events import Event, HostFinished, HostStarted, Notice, Phase, StepStarted
+from deployctl.errors import (
+    BrokenError,
+    BusyError,
+    DeployctlError,
+    HostError,
+    InterruptedByUserError,
+    RefusedError,
+)
+from deployctl.events import (
+    ConnectionBack,
+    ConnectionLost,
+    Event,
+    HostFinished,
+    HostStarted,
+    Notice,
+    Phase,
+    RunEnded,
+    StepEnded,
+    StepStarted,
+)
 from deployctl.model import (
     Action,
     Health,
@@ -749,6 +767,72 @@ def test_the_step_that_failed_is_marked() -> None:
     ]
 
 
+def test_a_gate_that_refuses_after_a_step_is_a_line_of_its_own_and_the_step_went_well() -> None:
+    error = RefusedError("dependency-unhealthy", "db is unhealthy")
+    error.verdicts = (
+        Verdict("tag", True, ""),
+        Verdict("dependencies", False, "db"),
+        Verdict("order", False, "not reached", ran=False),
+    )
+
+    assert progress_of(
+        StepStarted("vps", Phase.PROBE), StepEnded("vps"), HostFinished("vps", error)
+    ) == [
+        "vps: ✓ look at the host           0.5 s",
+        "vps: ✗ refused                           gate: dependencies",
+    ]
+    assert progress_of(HostFinished("vps", BusyError("changed-meanwhile", "x"))) == [
+        "vps: ✗ refused"
+    ]
+
+
+def test_only_refusals_are_shown_where_no_step_failed() -> None:
+    """A host that was lost after a step, or Ctrl-C there: the error says it all."""
+    for error in (HostError("cancelled", "x"), InterruptedByUserError("interrupted", "x")):
+        assert progress_of(HostFinished("vps", error)) == []
+
+
+def test_a_run_that_is_followed_afterwards_shows_the_recorded_times() -> None:
+    assert progress_of(
+        StepStarted("vps", Phase.CONNECT),
+        StepEnded("vps"),
+        StepStarted("vps", Phase.TAG, at=0.01),
+        StepStarted("vps", Phase.UP, at=0.05),
+        StepStarted("vps", Phase.HEALTH, at=1.45),
+        StepStarted("vps", Phase.RESTORE, at=61.5),
+        RunEnded("vps", 63.25),
+        HostFinished("vps", RESTORED),
+    ) == [
+        "vps: ✓ connect                    0.5 s",
+        "vps: ✓ set the tag                0.0 s",
+        "vps: ✓ recreate the service       1.4 s",
+        "vps: ✗ wait until healthy        1 min 00 s",
+        "vps: ✓ put the old release back   1.8 s",
+    ]
+
+
+def test_how_long_the_last_step_of_a_killed_run_took_is_not_guessed() -> None:
+    lines = progress_of(
+        StepStarted("vps", Phase.UP, at=0.05),
+        RunEnded("vps", None),
+        HostFinished("vps", BrokenError("interrupted", "killed")),
+    )
+    assert lines == ["vps: ✗ recreate the service           ?"]
+
+
+def test_in_a_log_a_lost_connection_is_said_once_and_then_less_and_less_often() -> None:
+    lost = ConnectionLost("vps", "vps does not answer")  # each takes half a second of the clock
+
+    assert progress_of(*[lost] * 200, ConnectionBack("vps"), ConnectionBack("vps")) == [
+        "vps: note: vps does not answer; connecting again",
+        "vps: note: vps does not answer; still connecting again after 10.0 s",
+        "vps: note: vps does not answer; still connecting again after 20.0 s",
+        "vps: note: vps does not answer; still connecting again after 40.0 s",
+        "vps: note: vps does not answer; still connecting again after 1 min 20 s",
+        "vps: note: connected again after 1 min 40 s",
+    ]
+
+
 def test_what_led_to_a_restore_failed_and_the_restore_did_not() -> None:
     marks = progress_of(
         StepStarted("vps", Phase.HEALTH),
@@ -888,6 +972,26 @@ def test_a_terminal_shows_the_running_step_and_keeps_those_that_are_over() -> No
         "✓ wait until healthy T  enforcer-backend",
     ]
     assert "\x1b[32m" in written
+
+
+def test_on_a_terminal_a_lost_connection_is_one_line_that_changes() -> None:
+    def work(progress: human.Progress, terminal: RealTerminal) -> None:
+        progress(StepStarted("vps", Phase.HEALTH))
+        for number in range(37):
+            progress(ConnectionLost("vps", f"attempt {number}"))
+        terminal.wait_for("attempt 36")
+        seen.append(terminal.seen())
+        progress(ConnectionBack("vps"))
+        progress(HostFinished("vps"))
+
+    seen: list[str] = []
+    after = screen_of(on_terminal(work))
+    (while_lost,) = screen_of(seen[0])
+    assert re.search(r"no connection for \d\.\d s, connecting again: attempt 36", while_lost)
+    assert [re.sub(r" +\d+\.\d s", " T", line) for line in after] == [
+        "note: connected again after T",
+        "✓ wait until healthy T",
+    ]
 
 
 def test_several_hosts_are_named() -> None:

@@ -20,7 +20,16 @@ from deployctl.errors import (
     InterruptedByUserError,
     OutcomeUnknownError,
 )
-from deployctl.events import Event, Notice, Phase, StepStarted
+from deployctl.events import (
+    ConnectionBack,
+    ConnectionLost,
+    Event,
+    Notice,
+    Phase,
+    RunEnded,
+    StepEnded,
+    StepStarted,
+)
 from deployctl.inventory import Host
 from deployctl.link import Link
 from deployctl.ssh import Session
@@ -81,6 +90,14 @@ class World:
     @property
     def notices(self) -> list[str]:
         return [e.text for e in self.events if isinstance(e, Notice)]
+
+    @property
+    def losses(self) -> list[str]:
+        return [e.reason for e in self.events if isinstance(e, ConnectionLost)]
+
+    @property
+    def kinds(self) -> list[type[Event]]:
+        return [type(e) for e in self.events]
 
 
 class ScriptedSession(Session):
@@ -189,7 +206,8 @@ def test_a_connection_that_breaks_after_any_line_is_made_again(heard: int) -> No
     assert world.steps == [Phase.TAG, Phase.UP, Phase.HEALTH]
     assert [command.split()[0] for command in world.commands] == ["begin", "follow"]
     assert "--cancel yes --watch yes" in world.commands[1]
-    assert "connecting again" in world.notices[0]
+    assert world.losses == ["the connection broke"]
+    assert ConnectionBack("vps") in world.events
 
 
 def test_an_outcome_that_was_heard_before_the_connection_broke_is_enough() -> None:
@@ -212,7 +230,8 @@ def test_the_host_may_be_out_of_reach_for_a_while() -> None:
 
     run(world)
 
-    assert world.notices.count("vps does not answer; connecting again") == 3
+    assert world.losses.count("vps does not answer") == 3
+    assert world.kinds.count(ConnectionBack) == 2, "once the host is heard, not at each attempt"
 
 
 def test_a_host_that_stays_out_of_reach_is_given_up_and_the_outcome_is_not_guessed() -> None:
@@ -226,6 +245,26 @@ def test_a_host_that_stays_out_of_reach_is_given_up_and_the_outcome_is_not_guess
 
 def test_a_run_that_was_not_heard_to_begin_may_go_on() -> None:
     assert "may go on" in failure(World([LOST])).message
+
+
+def test_a_host_that_stays_out_of_reach_is_asked_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, pauses = [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.undo()  # the patience of a real client
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    failure(World([BEGUN, LOST], None, None, [STEPS[0], LOST]))
+
+    assert pauses[:3] == [1.0, 1.5, 1.0], "a word from the host, and the pauses begin anew"
+    assert pauses[3:] == sorted(pauses[3:])
+    assert pauses[-1] == runner.LONGEST_PAUSE
+    assert len(pauses) < 20, "in 90 s"
 
 
 def test_a_host_that_only_talks_gibberish_is_given_up() -> None:
@@ -282,6 +321,30 @@ def test_what_the_script_says_on_stderr_is_told() -> None:
         runner.run(link, PLAN, world.events.append)
 
     assert "sh: 1: flock: not found" in world.notices
+
+
+# ---------------------------------------------------------------- when it was
+
+
+def test_steps_and_the_end_of_a_run_are_told_with_the_times_that_the_host_recorded() -> None:
+    def at(what: str, seconds: object) -> bytes:
+        return json.dumps({"event": "step", "what": what, "seconds": seconds}).encode()
+
+    # Of hosts nothing is believed, and one that says no time has none.
+    steps = [at("tag", 0.25), at("up", "soon"), at("health", True), STEPS[0], at("restore", 1e99)]
+    world = World([BEGUN, *steps, outcome("restored")])
+    failure(world)
+
+    told = [e.at for e in world.events if isinstance(e, StepStarted)]
+    assert told == [0.25, None, None, None]
+    assert world.events[-1] == RunEnded("vps", 1.5)
+
+
+def test_when_a_run_that_was_killed_came_to_its_end_is_not_known() -> None:
+    world = World([BEGUN, STEPS[0], outcome("started", kind="ended")])
+    failure(world)
+
+    assert world.events[-1] == RunEnded("vps", None)
 
 
 # ---------------------------------------------------------------- the user stops it
@@ -341,6 +404,7 @@ def test_a_follow_never_cancels_a_run() -> None:
     heard = runner.follow(world.link, "/state", "run-1", world.events.append)
 
     assert heard.end == "outcome"
+    assert world.events[0] == StepEnded("vps"), "connecting went well, whatever is found there"
     assert all("--cancel no" in command for command in world.commands)
 
 
