@@ -51,9 +51,9 @@ lint:
 	$(bin)/shfmt -d -i 4 -ci $(shell_files)
 	$(bin)/shfmt -d -i 2 $(bash_files)
 
-bench: ## Measure deployctl against one hand-typed SSH session
+bench: ## Measure deployctl against one hand-typed SSH session; OPTIONS='…' for it
 	@scripts/ensure-venv
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/python -m bench'
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/python -m bench $(OPTIONS)'
 
 lock: ## Resolve the locked requirements anew
 	@scripts/lock

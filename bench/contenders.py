@@ -11,7 +11,6 @@ import shlex
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.workstation import USER, Place, Workstation
@@ -74,38 +73,27 @@ class Deployctl(Contender):
         return [str(installed), command, *arguments, "--inventory", str(inventory)]
 
 
-@dataclass(frozen=True)
-class Style:
-    """What people may type differently.
-
-    Attributes:
-        options: for ssh, as after -o.
-        up: how Compose starts the service.
-    """
-
-    options: Sequence[str] = ()
-    up: str = "up -d"
-
-
 class HandTyped(Contender):
     """One `ssh USER@HOST '…'`, as someone types it who has done it for years.
 
-    Everything in one session, with the `up -d SERVICE` of the deployment's own runbook; `--up`
-    measures another one. The container's name instead of `docker compose ps -q`. "Healthy?" is
-    asked every 0.1 s. A known host key, a key file, no agent, no ControlMaster, and the key
-    exchange that the installed OpenSSH prefers. Several hosts are asked one after the other.
+    Everything in one session, with the `up -d SERVICE` of the deployment's own runbook. The
+    container's name instead of `docker compose ps -q`. "Healthy?" is asked every 0.1 s. A known
+    host key, a key file, no agent, no ControlMaster, and the key exchange that the installed
+    OpenSSH prefers. Several hosts are asked all at once, with `xargs -P`.
 
     Args:
         workstation: as for all.
         place: as for all.
-        style: how it is typed.
+        ssh_options: more of them, as after -o.
     """
 
     name = "hand-typed ssh"
 
-    def __init__(self, workstation: Workstation, place: Place, style: Style) -> None:
+    def __init__(
+        self, workstation: Workstation, place: Place, ssh_options: Sequence[str] = ()
+    ) -> None:
         super().__init__(workstation, place)
-        self._style = style
+        self._options = ssh_options
 
     def deploy(self, tag: str) -> list[str]:
         """As for all."""
@@ -119,9 +107,11 @@ class HandTyped(Contender):
         """As for all."""
         if len(places) == 1:
             return self._ssh(places[0].address, str(places[0].port), _STATUS)
-        each = shlex.join(self._ssh_to_port("PORT", places)).replace("PORT", '"$port"')
+        self._workstation.inventory(places)
+        (address,) = {place.address for place in places}  # they differ by their ports only
+        each = shlex.join(self._ssh(address, "PORT", _STATUS))
         ports = " ".join(str(place.port) for place in places)
-        return ["sh", "-c", f"for port in {ports}; do {each}; done"]
+        return ["sh", "-c", f"printf '%s\\n' {ports} | xargs -P {len(places)} -I PORT {each}"]
 
     def _change(self, tag: str, *before: str) -> str:
         lines = [
@@ -129,7 +119,7 @@ class HandTyped(Contender):
             f"cd {INFRA}",
             f"export IMAGE_TAG={tag}",
             *before,
-            f"{_COMPOSE} {self._style.up} {BACKEND}",
+            f"{_COMPOSE} up -d {BACKEND}",
             f'until [ "$({_HEALTH})" = healthy ]; do sleep 0.1; done',
             f'echo "$(date -Is) $USER $IMAGE_TAG" >>{HAND_LOG}',
         ]
@@ -138,33 +128,15 @@ class HandTyped(Contender):
     def _session(self, script: str) -> list[str]:
         return self._ssh(self._place.address, str(self._place.port), script)
 
-    def _ssh_to_port(self, port: str, places: Sequence[Place]) -> list[str]:
-        """Return the command for one of many places, which differ by their ports only."""
-        self._workstation.inventory(places)
-        (address,) = {place.address for place in places}
-        return self._ssh(address, port, _STATUS)
-
     def _ssh(self, address: str, port: str, script: str) -> list[str]:
         return [
             *("ssh", "-F", "none", "-i", str(self._workstation.identity_file)),
             *("-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"),
             *("-o", f"UserKnownHostsFile={self._workstation.known_hosts}"),
             *("-o", "StrictHostKeyChecking=yes"),
-            *(word for option in self._style.options for word in ("-o", option)),
+            *(word for option in self._options for word in ("-o", option)),
             *("-p", port, f"{USER}@{address}", script),
         ]
-
-
-class HandTypedParallel(HandTyped):
-    """The same for many hosts, eight at a time."""
-
-    name = "ssh under xargs -P 8"
-
-    def status(self, places: Sequence[Place]) -> list[str]:
-        """As for all."""
-        each = shlex.join(self._ssh_to_port("PORT", places))
-        ports = " ".join(str(place.port) for place in places)
-        return ["sh", "-c", f"printf '%s\\n' {ports} | xargs -P 8 -I PORT {each}"]
 
 
 class FabricScript(Contender):

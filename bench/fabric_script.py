@@ -6,12 +6,16 @@ usage: fabric_script.py KEY_FILE deploy|rollback|status TAG USER@HOST:PORT…
 import sys
 import time
 
-from fabric import Connection
+from fabric import Connection, ThreadingGroup
 
 COMPOSE = "docker compose -f compose/docker-compose.yml -f compose/enforcer/docker-compose.yml"
 SERVICE = "enforcer-backend"
 CONTAINER = "compose-enforcer-backend-1"
 LOG = "/opt/infra/deploys.log"
+INSPECT = (
+    "docker inspect -f '{{.Config.Image}} {{.Image}} {{.State.Health.Status}}"
+    f" {{{{.State.StartedAt}}}}' {CONTAINER}"
+)
 
 
 def change(c: Connection, tag: str, *, pull: bool) -> None:
@@ -31,25 +35,21 @@ def health(c: Connection) -> str:
     return str(c.run(command, hide=True, in_stream=False).stdout).strip()
 
 
-def status(c: Connection) -> None:
-    """Say what runs and what was deployed last."""
-    c.run(f"docker ps --filter name={SERVICE}", in_stream=False)
-    c.run(
-        "docker inspect -f '{{.Config.Image}} {{.Image}} {{.State.Health.Status}}"
-        f" {{{{.State.StartedAt}}}}' {CONTAINER}",
-        in_stream=False,
-    )
-    c.run(f"tail -n 5 {LOG}", in_stream=False)
+def status(hosts: ThreadingGroup) -> None:
+    """Say what runs and what was deployed last, on all hosts."""
+    for command in (f"docker ps --filter name={SERVICE}", INSPECT, f"tail -n 5 {LOG}"):
+        for c, result in hosts.run(command, hide=True, in_stream=False).items():
+            print(f"{c.host}:{c.port}", result.stdout, sep="\n", end="")
 
 
 def main() -> None:
-    """Do it on one host after the other."""
+    """Ask all hosts at once, or change one after the other."""
     key, action, tag, *hosts = sys.argv[1:]
-    for host in hosts:
-        with Connection(host, connect_kwargs={"key_filename": key}) as c:
-            if action == "status":
-                status(c)
-            else:
+    with ThreadingGroup(*hosts, connect_kwargs={"key_filename": key}) as group:
+        if action == "status":
+            status(group)
+        else:
+            for c in group:
                 change(c, tag, pull=action == "deploy")
 
 

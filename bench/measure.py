@@ -21,14 +21,14 @@ class Scenario:
         name: in the table.
         commands: what each does, by its name.
         prepare: makes the VPS ready for a contender, by its name; not timed.
-        check: raises unless the command did its work; not timed.
+        check: raises unless the command did its work; gets what it printed; not timed.
         changes: prepare for each measurement; otherwise once a round is enough.
     """
 
     name: str
     commands: Mapping[str, Sequence[str]]
     prepare: Callable[[str], None]
-    check: Callable[[], None]
+    check: Callable[[str], None]
     changes: bool = True
 
 
@@ -83,9 +83,10 @@ def _round(
         if scenario.changes or position == 0:
             scenario.prepare(name)
         stage.settle()
-        times.append((name, workstation.time(scenario.commands[name])))
+        seconds, answer = workstation.time(scenario.commands[name])
+        times.append((name, seconds))
         try:
-            scenario.check()
+            scenario.check(answer)
         except WrongStateError as error:
             raise WrongStateError(f"{scenario.name}, {name}: {error}") from error
     return times

@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
-import os
 import platform
+import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from bench.contenders import Deployctl, FabricScript, HandTyped, HandTypedParallel
+from bench.contenders import Deployctl, FabricScript, HandTyped
 from bench.measure import Results, Sample
 from bench.round_trips import FAST, NAMES, ROUND_TRIP, SLOW
 
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+"""What `--update` replaces is between them."""
 
-def machine(rounds: int, ssh_version: str, docker_version: str, date: str) -> str:
-    """Say when and on what it was measured."""
-    return (
-        f"{date}, {os.cpu_count()} cores ({platform.machine()}), "
-        f"Python {platform.python_version()}, {ssh_version}, Docker {docker_version} on the "
-        f"VPS, {rounds} rounds; median (least to most)."
-    )
+
+def processor() -> str:
+    """Return the processor's name; the architecture where Linux does not tell it."""
+    try:
+        found = re.search(r"(?m)^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text())
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.machine()
+
+
+def put_into(page: str, text: str) -> str:
+    """Return a Markdown page with the text between its two marks, instead of what was there.
+
+    Raises:
+        ValueError: the page has not got both marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"no {BEGIN} and {END}, one after the other")
+    return f"{before}{begin}\n\n{text}\n{end}{after}"
 
 
 def times(results: Results) -> str:
     """Return the table of the times and their ratios to the hand-typed session."""
     head = ("", HandTyped.name, Deployctl.name, "ratio", FabricScript.name, "ratio")
     rows = []
-    notes = []
     for scenario, samples in results.items():
         typed = samples[HandTyped.name]
         ours, fabric = samples[Deployctl.name], samples[FabricScript.name]
         rows.append((scenario, typed, ours, _ratio(ours, typed), fabric, _ratio(fabric, typed)))
-        if parallel := samples.get(HandTypedParallel.name):
-            notes.append(
-                f"\nFor information, {scenario} with {HandTypedParallel.name}: {parallel}, "
-                f"ratio {_ratio(parallel, typed)}.\n"
-            )
-    return _table(head, rows) + "".join(notes)
+    return _table(head, rows)
 
 
 def round_trips(results: Results) -> str:

@@ -6,12 +6,13 @@ no contender: the proxy accepts at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
-from bench.contenders import Contender, Deployctl, HandTyped, Style
+from bench.contenders import Contender, Deployctl, HandTyped
 from bench.measure import Results, Say, Scenario, measure
-from bench.scenarios import DEPLOY, NO_OP, STATUS, one_host
+from bench.scenarios import DEPLOY, NO_OP, STATUS, changes, status
 from bench.stage import Stage
 from bench.workstation import Place, Workstation
 from tests.vps.proxy import DelayingProxy
@@ -38,13 +39,13 @@ def measure_round_trips(
     workstation: Workstation,
     stage: Stage,
     rounds: int,
-    style: Style,
+    ssh_options: Sequence[str],
     say: Say,
 ) -> Results:
     """Measure over both lines, in turns."""
     with lines(workstation.vps) as (fast, slow):
         both = [
-            _scenarios(workstation, place, stage, style, suffix)
+            _scenarios(workstation, place, stage, ssh_options, suffix)
             for place, suffix in ((fast, FAST), (slow, SLOW))
         ]
         together = [scenario for pair in zip(*both, strict=True) for scenario in pair]
@@ -52,14 +53,15 @@ def measure_round_trips(
 
 
 def _scenarios(
-    workstation: Workstation, place: Place, stage: Stage, style: Style, suffix: str
+    workstation: Workstation,
+    place: Place,
+    stage: Stage,
+    ssh_options: Sequence[str],
+    suffix: str,
 ) -> list[Scenario]:
     contenders: list[Contender] = [
-        HandTyped(workstation, place, style),
+        HandTyped(workstation, place, ssh_options),
         Deployctl(workstation, place),
     ]
-    return [
-        Scenario(s.name + suffix, s.commands, s.prepare, s.check, changes=s.changes)
-        for s in one_host(contenders, place, stage)
-        if s.name in NAMES
-    ]
+    scenarios = [*changes(contenders, stage), status(contenders, [place], stage)]
+    return [replace(s, name=s.name + suffix) for s in scenarios if s.name in NAMES]

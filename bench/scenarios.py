@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from bench.contenders import Contender
 from bench.measure import Scenario, commands
@@ -15,8 +14,8 @@ OLD, NEW = GOOD[0].tag, GOOD[1].tag
 STATUS, NO_OP, DEPLOY = "status of one host", "no-op", "deploy, cached tag"
 
 
-def one_host(contenders: Sequence[Contender], place: Place, stage: Stage) -> list[Scenario]:
-    """Return what is done with one host."""
+def changes(contenders: Sequence[Contender], stage: Stage) -> list[Scenario]:
+    """Return what is done to one host."""
 
     def old_runs(_: str) -> None:
         stage.releases(OLD)
@@ -28,8 +27,13 @@ def one_host(contenders: Sequence[Contender], place: Place, stage: Stage) -> lis
     def both_were_released(_: str) -> None:
         stage.releases(OLD, NEW)
 
+    def new_serves(_: str) -> None:
+        stage.require(NEW)
+
+    def old_serves(_: str) -> None:
+        stage.require(OLD)
+
     deploy_new = commands(contenders, lambda c: c.deploy(NEW))
-    new_serves, old_serves = partial(stage.require, NEW), partial(stage.require, OLD)
     return [
         Scenario("deploy, new tag", deploy_new, old_runs, new_serves),
         Scenario(DEPLOY, deploy_new, new_is_cached, new_serves),
@@ -40,13 +44,22 @@ def one_host(contenders: Sequence[Contender], place: Place, stage: Stage) -> lis
             old_serves,
         ),
         _no_op(contenders, stage),
-        _status(STATUS, contenders, [place], stage),
     ]
 
 
-def many_hosts(contenders: Sequence[Contender], places: Sequence[Place], stage: Stage) -> Scenario:
-    """Return the question to many hosts."""
-    return _status(f"status of {len(places)} hosts", contenders, places, stage)
+def status(contenders: Sequence[Contender], places: Sequence[Place], stage: Stage) -> Scenario:
+    """Return the question to one host, or to many."""
+
+    def check(answer: str) -> None:
+        stage.require_answer(answer, OLD, len(places))
+
+    return Scenario(
+        STATUS if len(places) == 1 else f"status of {len(places)} hosts",
+        commands(contenders, lambda c: c.status(places)),
+        lambda _: stage.releases(OLD),
+        check,
+        changes=False,
+    )
 
 
 def _no_op(contenders: Sequence[Contender], stage: Stage) -> Scenario:
@@ -64,18 +77,9 @@ def _no_op(contenders: Sequence[Contender], stage: Stage) -> Scenario:
         stage.run(deploy_old[name])
         container = stage.container()
 
-    def check() -> None:
+    def check(_: str) -> None:
         stage.require(OLD)
         if stage.container() != container:
             raise WrongStateError("the container is another one now")
 
     return Scenario(NO_OP, deploy_old, prepare, check)
-
-
-def _status(
-    name: str, contenders: Sequence[Contender], places: Sequence[Place], stage: Stage
-) -> Scenario:
-    todo = commands(contenders, lambda c: c.status(places))
-    return Scenario(
-        name, todo, lambda _: stage.releases(OLD), partial(stage.require, OLD), changes=False
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,13 @@ from pathlib import Path
 from bench.contenders import CONTAINER, HAND_LOG, Deployctl
 from bench.workstation import USER, Workstation
 from tests.vps.catalogue import BACKEND
-from tests.vps.world import REGISTRY, Vps
+from tests.vps.world import COMPOSE_FILES, INFRA, REGISTRY, Vps
+
+_DEPENDENCY = """\
+    depends_on:
+      db:
+        condition: service_healthy
+"""
 
 _IDLE_ENOUGH = 0.8  # of all processors, over one look
 _LOOK = 0.25  # seconds
@@ -27,20 +34,45 @@ class Stage:
         vps: the one that all contenders use.
         workstation: where deployctl runs for the preparation.
         deployctl: prepares for everybody, so that all begin with the same containers.
+        dependency: whether the service has one, as in the VPS's own Compose files: a database
+            that `up -d SERVICE` waits for.
     """
 
-    def __init__(self, vps: Vps, workstation: Workstation, deployctl: Deployctl) -> None:
+    def __init__(
+        self,
+        vps: Vps,
+        workstation: Workstation,
+        deployctl: Deployctl,
+        *,
+        dependency: bool = True,
+    ) -> None:
         self._vps = vps
         self._workstation = workstation
         self._deployctl = deployctl
+        self._dependency = dependency
+        self.settled = 0
+        """How many measurements were waited for."""
+        self.disturbed = 0
+        """Before how many of them something else was still at work when patience ended."""
 
     def releases(self, *tags: str) -> None:
         """Nothing but these was ever deployed, in this order: the last one runs, healthy."""
         self._vps.reset()
+        if not self._dependency:
+            self._remove_dependency()
         for tag in tags:
             self.run(self._deployctl.deploy(tag))
         lines = "".join(f"2026-01-01T00:00:00+00:00 {USER} {tag}\n" for tag in tags)
         self._vps.write(HAND_LOG, lines)
+
+    def _remove_dependency(self) -> None:
+        """The reset undoes it."""
+        path = f"{INFRA}/{COMPOSE_FILES[-1]}"
+        before = self._vps.read(path)
+        after = before.replace(_DEPENDENCY, "")
+        if after == before:
+            raise WrongStateError(f"no dependency found in {path}")
+        self._vps.write(path, after)
 
     def run(self, command: Sequence[str]) -> None:
         """Run a contender's command, not for its time."""
@@ -52,9 +84,12 @@ class Stage:
 
     def settle(self) -> None:
         """Wait until the last command has left nothing behind that still works."""
+        self.settled += 1
         give_up = time.monotonic() + _PATIENCE
-        while self._busy() and time.monotonic() < give_up:
-            pass
+        while self._busy():
+            if time.monotonic() > give_up:
+                self.disturbed += 1
+                break
 
     def container(self) -> str:
         """Return the id of the service's container."""
@@ -68,9 +103,23 @@ class Stage:
         if (health, served) != ("healthy", tag):
             raise WrongStateError(f"{served} is served, {health}; expected {tag}, healthy")
 
+    def require_answer(self, answer: str, tag: str, hosts: int) -> None:
+        """Raise WrongStateError unless it says once for each host that the tag runs, healthy."""
+        said = healthy_hosts(answer, tag)
+        if said != hosts:
+            raise WrongStateError(f"{said} of {hosts} hosts run {tag}, by this answer:\n{answer}")
+
     def _busy(self) -> bool:
         idle = _idle_share()
         return idle < _IDLE_ENOUGH or self._vps.run(f"pgrep -u {USER}", check=False).stdout != ""
+
+
+def healthy_hosts(answer: str, tag: str) -> int:
+    """Return how many lines of anybody's status say that the tag runs, healthy.
+
+    That is one line for each host: "docker ps", which is asked as well, has "(healthy)".
+    """
+    return len(re.findall(rf"^.*\b{tag}\s(?:.*\s)?healthy\s", answer, re.MULTILINE))
 
 
 def _idle_share() -> float:

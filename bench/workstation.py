@@ -73,8 +73,8 @@ class Workstation:
                 )
         return client.inventory
 
-    def time(self, argv: Sequence[str]) -> float:
-        """Run a command, away from any terminal, and return the seconds that it took.
+    def time(self, argv: Sequence[str]) -> tuple[float, str]:
+        """Run a command, away from any terminal; return the seconds it took, and its answer.
 
         Raises:
             CommandFailedError: its exit status is not 0.
@@ -93,7 +93,7 @@ class Workstation:
         if done.returncode != 0:
             said = (done.stdout + done.stderr).decode(errors="replace")
             raise CommandFailedError(f"exit status {done.returncode} of: {argv}\n{said}")
-        return took
+        return took, done.stdout.decode(errors="replace")
 
     def _environment(self) -> Mapping[str, str]:
         """Nothing of the developer's own configuration, for anyone."""
