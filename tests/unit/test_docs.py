@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,20 +52,29 @@ def _words(text: str) -> set[str]:
 
 
 def _block(text: str, language: str) -> str:
-    found = re.search(rf"(?ms)^( *)```{language}\n(.*?)^\1```", text)
-    assert found, f"no block of {language}"
-    return textwrap.dedent(found[2])
+    blocks = _blocks(text, language)
+    assert blocks, f"no block of {language}"
+    return blocks[0]
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    found = re.findall(rf"(?ms)^( *)```{language}\n(.*?)^\1```", text)
+    return [textwrap.dedent(block) for _, block in found]
 
 
 # ---------------------------------------------------------------- links
 
 
+def _without_blocks(text: str) -> str:
+    return re.sub(r"(?ms)^ *```.*?^ *```", "", text)
+
+
 def _without_code(text: str) -> str:
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"(?ms)^ *```.*?^ *```", "", text))
+    return re.sub(r"`[^`\n]*`", "", _without_blocks(text))
 
 
 def _anchors(page: Path) -> set[str]:
-    headings = re.findall(r"(?m)^#+ (.+)$", page.read_text("utf-8"))
+    headings = re.findall(r"(?m)^#+ (.+)$", _without_blocks(page.read_text("utf-8")))
     plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
     return {heading.replace(" ", "-") for heading in plain}
 
@@ -78,6 +88,14 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{link}: there is no {target}"
         assert not anchor or anchor in _anchors(target), f"{link}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_that_has_the_name_of_a_page_leads_to_it(page: Path) -> None:
+    names = {each.stem for each in PAGES}
+    for text, link in re.findall(r"\[([^]]+)\]\(([^)#\s]+)", page.read_text("utf-8")):
+        name = re.sub(r"^(an?|the) ", "", text.lower().replace("`", "")).replace(" ", "-")
+        assert name not in names or Path(link).stem.startswith(name), f"[{text}]({link})"
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -232,3 +250,29 @@ def test_the_events_of_a_history_are_documented() -> None:
     documented = {cells[0].strip("`") for cells in _rows(_section(HISTORY_FORMAT, "## Events"))}
 
     assert documented == {history.STARTED, *history.OUTCOMES}
+
+
+def test_the_way_to_a_working_chain_can_be_typed_in_its_order(tmp_path: Path) -> None:
+    """With programs that only look whether they get the key, which is deleted at the end."""
+    pages = (ROOT / "docs/github-actions.md").read_text("utf-8")
+    way = _blocks(_section(pages, "## From no deploy to a working chain, in ten minutes"), "sh")
+    (tmp_path / "deploy_key").write_text("the key")
+    for name, sees_the_key in (
+        ("gh", 'case "$*" in *DEPLOY_SSH_KEY*) [ "$(cat)" = "the key" ] ;; esac'),
+        ("deployctl", 'case "$1" in lint) ;; *) [ "$DEPLOY_SSH_KEY" = "the key" ] ;; esac'),
+    ):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\nset -e\n{sees_the_key}\necho "{name} $1" >>seen\n')
+        program.chmod(0o755)
+
+    subprocess.run(
+        ["sh", "-eu", "-c", "\n".join(way)],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )
+
+    seen = (tmp_path / "seen").read_text().splitlines()
+    assert seen == [*["gh secret"] * 3, "deployctl lint", "deployctl check", "deployctl deploy"]
+    assert not (tmp_path / "deploy_key").exists()
