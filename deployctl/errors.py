@@ -36,7 +36,9 @@ class DeployctlError(Exception):
         code: a stable, machine-readable word for this very error.
         message: what happened, in one or a few lines.
         state: in which state the host is now.
-        hint: what to do or type next; empty where there is nothing sensible.
+        hint: what to do or type next; empty where there is nothing sensible. The first line is
+            prose ("on the host, as root:"), each further one a command to copy, which is shown
+            whole. A hint that is nothing but a command of deployctl is that line alone.
         details: further evidence, one line each (a container's last log lines, key types tried).
         about: what is known of the run, for programs: "run", "tag", "digest", "previous-tag".
         verdicts: what the gates had said by then, in their order; empty: none was asked.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.checkup import Severity
-from deployctl.render.detail import detail
+from deployctl.render.detail import START, detail
+from deployctl.render.hint import write_hint
 from deployctl.render.table import Column, Table
 from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
 from deployctl.render.text import plural
@@ -64,7 +65,7 @@ def _finding(page: Page, finding: Finding) -> None:
     for line in finding.details[:_MOST_DETAILS]:
         detail(page, "", f"  | {page.show(line)}", DIM)
     if finding.remedy:
-        detail(page, "", f"  next: {page.show(finding.remedy)}", "")
+        write_hint(page, " " * START + "  next: ", finding.remedy, indent=START + 4)
 
 
 _NAMES = {"dependencies": "needs"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.render.detail import detail
+from deployctl.render.hint import write_hint
 from deployctl.render.run_table import runs
 from deployctl.render.table import Column, Table
 from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
@@ -123,10 +124,9 @@ def _text(entry: Mapping[str, object], name: str) -> str:
 def _remarks(page: Page, result: HistoryResult) -> None:
     host = (f"{page.show(result.host)}: ", BOLD)
     if result.error:
-        page.line(host, ("error: ", RED), page.show(result.error.message))
-        if result.error.hint:
-            page.line(host, "next: ", page.show(result.error.hint))
+        page.text(host, ("error: ", RED), page.show(result.error.message), indent=2)
+        write_hint(page, (f"{host[0]}next: ", BOLD), result.error.hint, indent=2)
     elif not result.entries and not result.runs:
-        page.line(host, "nothing is recorded yet")
+        page.text(host, "nothing is recorded yet", indent=2)
     for problem in result.problems:
-        page.line(host, ("problem: ", YELLOW), page.show(problem))
+        page.text(host, ("problem: ", YELLOW), page.show(problem), indent=2)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _LONGEST_FACT = 200
 
 
-def holds(results: Sequence[HoldResult], *, out: TextIO, color: bool) -> None:
+def holds(
+    results: Sequence[HoldResult], *, out: TextIO, color: bool, width: int | None = None
+) -> None:
     """Write how setting or lifting a hold went.
 
     The text of a host's error is not part of it; a single host that failed writes nothing.
@@ -24,17 +26,18 @@ def holds(results: Sequence[HoldResult], *, out: TextIO, color: bool) -> None:
         results: of the hosts, in their order.
         out: stdout, usually.
         color: whether to write colours.
+        width: of the terminal, in columns; None: lines are never broken.
     """
-    page = Page(out, color=color)
+    page = Page(out, color=color, width=width)
     for result in results:
         host = (f"{page.show(result.host)}: ", BOLD)
         if result.error is None:
-            page.line(host, _done(page, result))
+            page.text(host, _done(page, result), indent=2)
         elif len(results) > 1:
-            page.line(host, ("failed", RED), f": {page.show(result.error.state)}")
+            page.text(host, ("failed", RED), f": {page.show(result.error.state)}", indent=2)
         if result.busy:
             under_way = f"what is under way was not stopped: {page.show(result.busy)}"
-            page.line(("  note: ", YELLOW), under_way)
+            page.text(("  note: ", YELLOW), under_way, indent=len("  note: "))
 
 
 def _done(page: Page, result: HoldResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.model import Action, HostOutcome, RolloutResult, RunResult
+from deployctl.render.hint import write_hint
 from deployctl.render.history_table import history
 from deployctl.render.progress import Progress
 from deployctl.render.status_table import status
@@ -36,7 +37,9 @@ _MOST_DETAILS = 200
 _LONGEST_FACT = 200
 
 
-def rollout(result: RolloutResult, *, out: TextIO, color: bool, now: datetime) -> None:
+def rollout(
+    result: RolloutResult, *, out: TextIO, color: bool, now: datetime, width: int | None = None
+) -> None:
     """Write how a deploy or rollback went: a line for each host, and what belongs to it.
 
     The text of a host's error is not part of it (see `error`); a run on a single host that
@@ -47,8 +50,9 @@ def rollout(result: RolloutResult, *, out: TextIO, color: bool, now: datetime) -
         out: stdout, usually.
         color: whether to write colours.
         now: for "2 h ago"; aware.
+        width: of the terminal, in columns; None: lines are never broken.
     """
-    page = Page(out, color=color)
+    page = Page(out, color=color, width=width)
     several = len(result.outcomes) + len(result.not_attempted) > 1
     for outcome in result.outcomes:
         if outcome.result:
@@ -62,7 +66,13 @@ def rollout(result: RolloutResult, *, out: TextIO, color: bool, now: datetime) -
 
 
 def error(
-    err: DeployctlError, *, err_stream: TextIO, color: bool, host: str = "", evidence: bool = True
+    err: DeployctlError,
+    *,
+    err_stream: TextIO,
+    color: bool,
+    host: str = "",
+    evidence: bool = True,
+    width: int | None = None,
 ) -> None:
     """Write what happened, in which state the host is and what to type next.
 
@@ -72,21 +82,21 @@ def error(
         color: whether to write colours.
         host: named in front of the message; empty: not named.
         evidence: whether to write the details, too.
+        width: of the terminal, in columns; None: lines are never broken.
     """
-    page = Page(err_stream, color=color)
+    page = Page(err_stream, color=color, width=width)
     first, *more = [
         page.encodable(line) for line in safe_lines(err.message, limit=_LONGEST_MESSAGE)
     ]
     where = f"{page.show(host)}: " if host else ""
-    page.line(("error: ", RED), where + first)
+    page.text(("error: ", RED), where + first, indent=len("error: "))
     for line in more:
-        page.line(f"  {line}")
+        page.text(f"  {line}", indent=4)
     for line in _details(page, err) if evidence else ():
-        page.line(("  | ", DIM), line)
+        page.text(("  | ", DIM), line, indent=len("  | "))
     if err.state:
-        page.line(("state: ", BOLD), page.show(err.state))
-    if err.hint:
-        page.line(("next: ", BOLD), page.show(err.hint))
+        page.text(("state: ", BOLD), page.show(err.state), indent=len("state: "))
+    write_hint(page, ("next: ", BOLD), err.hint, indent=len("next: "))
 
 
 def _details(page: Page, err: DeployctlError) -> list[str]:
@@ -99,17 +109,17 @@ def _details(page: Page, err: DeployctlError) -> list[str]:
 
 
 def _run(page: Page, run: RunResult, now: datetime) -> None:
-    page.line((f"{page.show(run.host)}: ", BOLD), *_summary(page, run))
+    page.text((f"{page.show(run.host)}: ", BOLD), *_summary(page, run), indent=2)
     if run.target and run.outcome != "unchanged":
         who = f" by {page.show(run.target.by, limit=_LONGEST_FACT)}" if run.target.by else ""
         when = page.encodable(ago(run.target.deployed_at, now))
         tag = page.show(run.target.release.tag, limit=_LONGEST_FACT)
-        page.line((f"  {tag} was deployed {when}{who}", DIM))
+        page.text((f"  {tag} was deployed {when}{who}", DIM), indent=4)
     _verdicts(page, [v for v in run.verdicts if run.outcome == "planned" or _matters(v)])
     for command in run.commands:
         _command(page, command)
     for note in run.notes:
-        page.line(("  note: ", YELLOW), page.show(note))
+        page.text(("  note: ", YELLOW), page.show(note), indent=len("  note: "))
 
 
 def _summary(page: Page, run: RunResult) -> list[Piece]:
@@ -139,7 +149,8 @@ def _verdicts(page: Page, verdicts: Sequence[Verdict]) -> None:
     width = max(map(len, names), default=0)
     for name, verdict in zip(names, verdicts, strict=True):
         evidence = page.show(verdict.evidence)
-        page.line("  ", _mark(page, verdict), f" {pad(name, width)}  ", (evidence, DIM))
+        said: list[Piece] = ["  ", _mark(page, verdict), f" {pad(name, width)}  ", (evidence, DIM)]
+        page.text(*said, indent=len("  ✓ ") + width + len("  "))
 
 
 def _mark(page: Page, verdict: Verdict) -> Piece:
@@ -161,4 +172,4 @@ def _failure(page: Page, outcome: HostOutcome) -> None:
     if err:
         state = page.show(err.state)
         what.append(f" ({page.show(err.code, limit=_LONGEST_FACT)}){': ' if state else ''}{state}")
-    page.line((f"{page.show(outcome.host)}: ", BOLD), *what)
+    page.text((f"{page.show(outcome.host)}: ", BOLD), *what, indent=2)

@@ -67,7 +67,13 @@ class Output:
             from deployctl.render import human
 
             with _reader_may_leave(self._out):
-                human.rollout(result, out=self._out, color=self._color(self._out), now=_now())
+                human.rollout(
+                    result,
+                    out=self._out,
+                    color=self._color(self._out),
+                    width=self._width(self._out),
+                    now=_now(),
+                )
         for outcome in result.outcomes:
             if outcome.error:
                 self._error_for_people(outcome.error)
@@ -159,7 +165,12 @@ class Output:
             from deployctl.render.hold_lines import holds
 
             with _reader_may_leave(self._out):
-                holds(results, out=self._out, color=self._color(self._out))
+                holds(
+                    results,
+                    out=self._out,
+                    color=self._color(self._out),
+                    width=self._width(self._out),
+                )
         for result in results:
             if result.error:
                 self._error_for_people(result.error)
@@ -186,7 +197,13 @@ class Output:
             if self._workflow:
                 self._workflow.evidence(error)
             evidence = self._workflow is None
-            human.error(error, err_stream=self._err, color=color, evidence=evidence)
+            human.error(
+                error,
+                err_stream=self._err,
+                color=color,
+                evidence=evidence,
+                width=self._width(self._err),
+            )
             if self._workflow:
                 self._workflow.failed(error)
 

@@ -29,6 +29,7 @@ from deployctl.render.terminal import (
     YELLOW,
     Page,
     animates,
+    terminal_width,
     wants_color,
 )
 from deployctl.render.text import columns, duration, pad
@@ -57,6 +58,7 @@ _LABEL_WIDTH = max(map(len, _LABELS.values()))
 _DURATION_WIDTH = len("59.9 s")
 _LONGEST_DETAIL = 200
 _REFUSED = "refused"
+_INDENT = 2
 _FIRST_REMINDER = 10.0  # seconds without a connection, then twice as many, and so on
 
 
@@ -113,7 +115,8 @@ class Progress:
         verbose: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._page = Page(stream, color=wants_color(stream, environment))
+        width = terminal_width(stream, environment)
+        self._page = Page(stream, color=wants_color(stream, environment), width=width)
         self._animated = animates(stream, environment)
         self._color = wants_color(stream, environment)
         self._live: LiveLine | None = None
@@ -241,11 +244,11 @@ class Progress:
         self._print(*self._host(host), ("note: ", YELLOW), text)
 
     def _print(self, *pieces: Piece) -> None:
-        line = self._page.compose(*pieces)
-        if self._live:
-            self._quietly(self._live.print, line)
-        else:
-            self._quietly(self._write, f"{line}\n")
+        for line in self._page.lines(*pieces, indent=_INDENT):
+            if self._live:
+                self._quietly(self._live.print, line)
+            else:
+                self._quietly(self._write, f"{line}\n")
 
     def _running_steps(self) -> str:
         """What the live line says; asked for from its own thread."""

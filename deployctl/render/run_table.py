@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deployctl.model import RunOutcome
 from deployctl.outcome import REASONS
-from deployctl.render.detail import detail
+from deployctl.render.detail import detail, next_step
 from deployctl.render.table import Column, Table
 from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW
 from deployctl.render.text import NOTHING, ago, duration, stamp
@@ -98,7 +98,7 @@ def _details(page: Page, host: str, run: RecordedRun) -> None:
     if remark := _remark(run):
         detail(page, "why", page.show(remark), DIM)
     if run.outcome is RunOutcome.IN_PROGRESS:
-        detail(page, "watch it", page.show(f"deployctl follow {host} {run.run}"))
+        next_step(page, f"deployctl follow {host} {run.run}")
 
 
 def _remark(run: RecordedRun) -> str:

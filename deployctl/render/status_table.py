@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.model import State, StatusResult
-from deployctl.render.detail import detail
+from deployctl.render.detail import detail, next_step
 from deployctl.render.table import Column, Table
 from deployctl.render.terminal import BOLD, DIM, GREEN, RED, YELLOW, Page
 from deployctl.render.text import NOTHING, ago, plural, safe_lines, short_id, stamp
@@ -40,6 +40,7 @@ _STYLES = {
 _LONGEST_CELL = 120
 _MOST_CONTAINERS = 20
 _MOST_DETAILS = 20
+_NEXT = "next"
 
 _Detail = tuple[str, str, str]
 
@@ -68,7 +69,10 @@ def status(
         table.row(number)
         details = _everything(row, now) if len(rows) == 1 else _troubles(row, now)
         for name, text, style in details:
-            detail(page, name, page.show(text), style)
+            if name == _NEXT:
+                next_step(page, text)
+            else:
+                detail(page, name, page.show(text), style)
 
 
 def _cells(page: Page, row: StatusResult, now: datetime) -> list[tuple[str, str]]:
@@ -118,7 +122,7 @@ def _unreachable(row: StatusResult, *, evidence: bool = False) -> Iterator[_Deta
         for line in safe_lines(text, most=_MOST_DETAILS):
             yield ("", f"| {line}", DIM)
     if row.error.hint:
-        yield ("next", row.error.hint, "")
+        yield (_NEXT, row.error.hint, "")
 
 
 def _drift(row: StatusResult, now: datetime) -> Iterator[_Detail]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deployctl.model import Action
+from deployctl.render.hint import Hint
 from deployctl.render.markdown import code, escape, fence, table
 from deployctl.render.redaction import redact
-from deployctl.render.text import duration, safe_lines
+from deployctl.render.text import LONGEST, duration, safe_lines
 
 if TYPE_CHECKING:
     from deployctl.errors import DeployctlError
@@ -61,11 +62,17 @@ def failure(err: DeployctlError) -> list[str]:
     facts = [
         ("What happened", "<br>".join(escape(line) for line in lines)),
         ("State of the host", escape(err.state)),
-        ("What to do next", escape(err.hint)),
+        ("What to do next", _hint(err.hint)),
         ("Exit status", f"{err.exit_status} ({code(err.code, limit=_LONGEST_FACT)})"),
     ]
     told = "".join(f"- **{name}:** {text}\n" for name, text in facts if text)
     return [told, *_details(err)]
+
+
+def _hint(text: str) -> str:
+    prose, commands = Hint.of(text)
+    parts = [escape(prose), *(code(command, limit=LONGEST) for command in commands)]
+    return "<br>".join(part for part in parts if part)
 
 
 def fitting(sections: Sequence[str], room: int) -> str:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.render.text import LONGEST, disarm, safe
+from deployctl.render.wrapping import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +104,22 @@ class Page:
     def line(self, *pieces: Piece) -> None:
         """Write one line; its texts are harmless already."""
         self.stream.write(self.compose(*pieces) + "\n")
+
+    def text(self, *pieces: Piece, indent: int = 0) -> None:
+        """Write one line, or on a terminal as many as its width asks for.
+
+        Args:
+            pieces: harmless already.
+            indent: columns in front of all lines but the first.
+        """
+        for line in self.lines(*pieces, indent=indent):
+            self.stream.write(line + "\n")
+
+    def lines(self, *pieces: Piece, indent: int = 0) -> list[str]:
+        """Return what `text` would write, without the line ends."""
+        if self.width is None:
+            return [self.compose(*pieces)]
+        return [self.compose(*line) for line in fold(pieces, self.width, indent)]
 
     def compose(self, *pieces: Piece) -> str:
         """Return a line of pieces, without its end."""

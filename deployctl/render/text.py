@@ -11,7 +11,6 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
 LONGEST = 2000
@@ -205,29 +204,6 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
     """Return a text filled up with spaces to `width` columns."""
     space = " " * (width - columns(text))
     return space + text if right else text + space
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Break a text into lines of `width` columns at most, between words where that is possible."""
-    lines: list[str] = []
-    line = ""
-    for word in _words(text, max(width, 2)):
-        if line and columns(line) + 1 + columns(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return [*lines, line]
-
-
-def _words(text: str, width: int) -> Iterator[str]:
-    for word in text.split(" "):
-        rest = word
-        while columns(rest) > width:
-            head = _head(rest, width)
-            yield head
-            rest = rest[len(head) :]
-        yield rest
 
 
 def _head(text: str, width: int) -> str:

@@ -49,7 +49,13 @@ def test_docker_passes_on_what_the_registry_answered(words: str, answer: Answer)
 @pytest.mark.parametrize(
     ("failure", "fetch", "code", "says", "remedy"),
     [
-        (FetchFailure((NOT_FOUND,), False), FETCH, "tag-missing", f"{IMAGE} is not in the registry", "push"),
+        (
+            FetchFailure((NOT_FOUND,), False),
+            FETCH,
+            "tag-missing",
+            f"{IMAGE} is not in the registry",
+            "push",
+        ),
         (
             FetchFailure(("dial tcp: i/o timeout",), False),
             FETCH,

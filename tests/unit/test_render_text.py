@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +21,6 @@ from deployctl.render.text import (
     safe_lines,
     short_id,
     stamp,
-    wrap,
 )
 from tests.unit.render_samples import NOW, hostile
 
@@ -220,17 +218,3 @@ def test_a_cut_text_says_so() -> None:
 def test_padding_counts_columns() -> None:
     assert pad("漢", 4) == "漢  "
     assert pad("1", 3, right=True) == "  1"
-
-
-@given(hostile, st.integers(min_value=2, max_value=60))
-def test_wrapped_lines_fit_and_lose_nothing(text: str, width: int) -> None:
-    clean = safe(text, limit=200)
-    lines = wrap(clean, width)
-    assert all(columns(line) <= width for line in lines)
-    assert re.sub(" ", "", "".join(lines)) == re.sub(" ", "", clean)
-
-
-def test_lines_break_between_words() -> None:
-    assert wrap("the quick brown fox", 10) == ["the quick", "brown fox"]
-    assert wrap("abcdefghijkl", 5) == ["abcde", "fghij", "kl"]
-    assert wrap("", 5) == [""]
