@@ -152,11 +152,13 @@ class Runner:
         workspace: GITHUB_WORKSPACE, where the repository is checked out.
         temp: RUNNER_TEMP.
         environment: of every step.
+        checkout: where deployctl's own action is checked out.
     """
 
     workspace: Path
     temp: Path
     environment: Mapping[str, str]
+    checkout: Path = ROOT
 
     def job(
         self, file: Path, name: str, *, inputs: Mapping[str, str], secrets: Mapping[str, str]
@@ -187,7 +189,7 @@ def _named(inputs: Mapping[str, str]) -> dict[str, str]:
 
 def _action(runner: Runner, given: Mapping[str, str]) -> _Steps:
     """The action's steps. A default is for an input that is not given, not for an empty one."""
-    action = yaml.safe_load(ACTION.read_text("utf-8"))
+    action = yaml.safe_load((runner.checkout / ACTION.name).read_text("utf-8"))
     defaults = {name: str(it.get("default", "")) for name, it in action["inputs"].items()}
     assert set(given) <= set(defaults), "no such input"
     told = {name: it["value"] for name, it in action["outputs"].items()}
@@ -245,7 +247,7 @@ class _Steps:
                 **own,
                 **{name: str(path) for name, path in files.items()},
                 "RUNNER_TEMP": str(self.runner.temp),
-                "GITHUB_ACTION_PATH": str(ROOT),
+                "GITHUB_ACTION_PATH": str(self.runner.checkout),
                 "GITHUB_WORKSPACE": str(self.runner.workspace),
             },
             stdin=subprocess.DEVNULL,
