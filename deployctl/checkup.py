@@ -18,7 +18,7 @@ from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlE
 from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.image import Reference, shown
 from deployctl.inventory import Host, Service
-from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB
+from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
 from deployctl.registry import Answer
 from deployctl.registry import answer as registry_answer
 from deployctl.situation import Situation
@@ -419,8 +419,13 @@ def _state_disk(subject: Subject) -> Iterator[Finding]:
             "disk",
             "disk-full",
             Severity.PROBLEM,
-            f"the disk of {where} is full ({_mib(free)} free): nothing could be recorded",
-            "make room on the host; a rollback still has a small reserve",
+            f"the disk of {where} is full ({free} KiB free), "
+            + (
+                f"but for a reserve of {measures.reserve // 1024} KiB, which one run can use"
+                if measures.reserve
+                else "and there is no reserve left: not even a rollback could be recorded"
+            ),
+            make_room(where),
             exit_status=EXIT_UNREACHABLE,
         )
     elif free < _LOW_STATE_KIB:
@@ -428,7 +433,7 @@ def _state_disk(subject: Subject) -> Iterator[Finding]:
             "disk",
             "disk-low",
             f"only {_mib(free)} are free for the history and the logs in {where}",
-            "make room on the host",
+            make_room(where),
         )
     else:
         yield _ok("disk", f"{_mib(free)} are free for the history")

@@ -184,6 +184,7 @@ class Measures:
         largest_image: bytes of the largest of the service's images; 0: none is kept.
         image_kib: free disk space where docker keeps images; None: not known.
         state_kib: the same for deployctl's own files.
+        reserve: bytes that are set aside there for a run's outcome; 0: none.
         registry: what a fetch of a tag that nobody has pushed said; None: not asked.
     """
 
@@ -192,6 +193,7 @@ class Measures:
     largest_image: int = 0
     image_kib: int | None = None
     state_kib: int | None = None
+    reserve: int = 0
     registry: FetchFailure | None = None
 
 
@@ -242,7 +244,7 @@ def read_probe(output: bytes) -> HostFacts:
         holder=_holder(facts),
         hold=_hold(_output(facts, "hold")),
         foreign_files=_lines(_output(facts, "foreign").data),
-        free_kib=_free_kib(_output(facts, "disk")),
+        free_kib=free_kib(_output(facts, "disk")),
         killed_at_logout=facts.get("logout", {}).get("kills") == "yes",
         kept_tag=next(iter(_lines(_output(facts, "kept-tag").data)), ""),
         env_file_problems=_lines(_output(facts, "env-file").data),
@@ -307,8 +309,9 @@ def read_measures(output: bytes) -> Measures:
         docker=_version(_output(facts, "docker", required=True)),
         compose=_version(_output(facts, "compose", required=True)),
         largest_image=max(sizes, default=0),
-        image_kib=_free_kib(_output(facts, "image-disk")),
-        state_kib=_free_kib(_output(facts, "state-disk")),
+        image_kib=free_kib(_output(facts, "image-disk")),
+        state_kib=free_kib(_output(facts, "state-disk")),
+        reserve=_number(_output(facts, "reserve")),
     )
 
 
@@ -484,8 +487,8 @@ def _hold(output: Output) -> Hold | None:
     return read_hold(output.data)
 
 
-def _free_kib(output: Output) -> int | None:
-    """The fourth column of the last line of `df -Pk`."""
+def free_kib(output: Output) -> int | None:
+    """Return the free space that `df -Pk` tells: the fourth column of its last line."""
     lines = _lines(output.data)
     columns = lines[-1].split() if lines else []
     if output.status != 0 or len(columns) < len(("device", "size", "used", "free")):
@@ -495,6 +498,11 @@ def _free_kib(output: Output) -> int | None:
 
 def _is_number(text: str) -> bool:
     return re.fullmatch("[0-9]{1,18}", text) is not None
+
+
+def _number(output: Output) -> int:
+    text = output.data.decode("ascii", "replace").strip()
+    return int(text) if output.status == 0 and _is_number(text) else 0
 
 
 def _version(output: Output) -> str:

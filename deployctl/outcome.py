@@ -12,16 +12,18 @@ from deployctl.errors import (
     OutcomeUnknownError,
     RestoredError,
 )
-from deployctl.facts import read_hold
+from deployctl.facts import Output, free_kib, read_hold
 from deployctl.gates import busy, held
 from deployctl.image import shown
-from deployctl.readiness import env_file_foreign
+from deployctl.readiness import disk_full, env_file_foreign
 from deployctl.transcript import Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
 CHANGED_MEANWHILE = "changed-meanwhile"
 ENV_FILE = ".env"
 """What transact.sh refuses to begin without being able to replace."""
+DISK_FULL = "disk-full"
+"""Why else it refuses to begin."""
 
 REASONS = {
     "tag-failed": "docker could not name the image",
@@ -99,7 +101,7 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
 def _recorded_end(transcript: Transcript, host: str, service: str, run: str) -> history.Entry:
     entry = transcript.entry()
     if entry is None or entry.run != run:
-        raise _nothing_recorded(host, run)
+        raise _nothing_recorded(host, service, run)
     if entry.event == history.SUCCEEDED:
         if not transcript.recorded:
             raise _not_recorded(entry, host)
@@ -165,13 +167,17 @@ def _not_recorded(entry: history.Entry, host: str) -> DeployctlError:
     )
 
 
-def _nothing_recorded(host: str, run: str) -> DeployctlError:
+def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
     """Its start is recorded before anything is changed: without a record, nothing was."""
     return HostError(
         "never-begun",
         f"run {run} on {host} was stopped before it began",
-        hint="run the command again",
+        hint=f"{_check(service)}: its disk may be full. Then run the command again",
     )
+
+
+def _check(service: str) -> str:
+    return f"deployctl check {service}".rstrip() + " says whether the host is in order"
 
 
 def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> DeployctlError:
@@ -188,12 +194,15 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
         )
     if transcript.end == "refused" and transcript.what == ENV_FILE:
         return env_file_foreign(transcript.lines, host)
+    if transcript.end == "refused" and transcript.what == DISK_FULL:
+        directory = next(iter(transcript.lines), "")
+        return disk_full(directory, host, free_kib(Output(transcript.text, 0)))
     if transcript.end == "refused":
         return HostError(
             "cannot-record",
             f"{transcript.what or 'the record'} on {host} cannot be written, "
             "and what cannot be recorded is not begun",
-            hint="is the disk full, or do the files belong to another user?",
+            hint="do its files belong to another user? " + _check(service),
         )
     if transcript.end == "unknown-run":
         return HostError(

@@ -84,6 +84,32 @@ def env_file_foreign(problems: Iterable[str], host: str) -> HostError:
     )
 
 
+def disk_full(directory: str, host: str, free_kib: int | None) -> HostError:
+    """Return the error for a disk on which a run could not be recorded.
+
+    Args:
+        directory: deployctl's own.
+        host: its name.
+        free_kib: what is free there; None: not known.
+    """
+    free = "" if free_kib is None else f" ({free_kib} KiB free)"
+    return HostError(
+        "disk-full",
+        f"the disk of {directory} on {host} is full{free} and there is no reserve left: a run "
+        "could not be recorded, so none is begun",
+        hint=make_room(directory),
+    )
+
+
+def make_room(directory: str) -> str:
+    """Return what to do about a full disk: nothing that takes away what a rollback goes to."""
+    return (
+        f"see what fills it, on the host: df -h {shlex.quote(directory)}; docker system df. "
+        "docker image prune and docker builder prune are safe; docker image prune -a is not: it "
+        "removes the releases that are kept for a rollback"
+    )
+
+
 _ENV_FILE_PROBLEMS = {
     "link": ("{path} is a link that leads nowhere", "rm {path}"),
     "directory": ("{user} may not write in {path}", "chown {user} {path}"),

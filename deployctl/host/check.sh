@@ -13,12 +13,13 @@ export LC_ALL
 docker_limit=30 # seconds for one docker call
 
 main() {
-    state=$1 kept_repository=$2
+    state_directory=$1 kept_repository=$2
     emit docker limited docker version --format '{{.Server.Version}}'
     emit compose limited docker compose version --short
     emit image-sizes image_sizes
     emit image-disk image_disk
     emit state-disk state_disk
+    emit reserve reserve
 }
 
 # Prints fact NAME with what COMMAND says on its standard output, and its exit status.
@@ -50,10 +51,17 @@ image_disk() {
 
 # Of the nearest directory that is there: a first run makes the others.
 state_disk() {
-    while ! [ -e "$state" ]; do
-        state=$(dirname "$state")
+    there=$state_directory
+    until [ -e "$there" ]; do
+        there=$(dirname "$there")
     done
-    df -Pk "$state"
+    df -Pk "$there"
+}
+
+# What transact.sh has set aside there for the outcome, in bytes; nothing: it is used up, or was
+# never made.
+reserve() {
+    [ ! -s "$state_directory/reserve" ] || wc -c <"$state_directory/reserve"
 }
 
 main "$@"

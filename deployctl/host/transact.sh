@@ -22,6 +22,7 @@ log_bytes=1048576    # what a run's log may hold
 shown_bytes=16384    # of a failing container's own log
 runs_kept=20         # directories in runs/
 reserve_blocks=16    # of 4 KiB, freed when the disk is full
+record_blocks=4      # of 4 KiB: what a run writes at least, its outcome included
 restarts_tolerated=3 # a container that restarts this often will not become healthy
 
 main() {
@@ -97,7 +98,7 @@ read_options() {
 begin() {
     cd "$directory" || return 1
     prepare_state_directory || {
-        say '{"event":"refused","what":"state-directory"}'
+        say_unwritable
         return 0
     }
     exec 9>>"$state/lock"
@@ -105,6 +106,10 @@ begin() {
     make_reserve
     claim_run claimed || {
         say_unclaimed
+        return 0
+    }
+    has_room || {
+        say_unwritable
         return 0
     }
     nothing_changed "$@" || return 0
@@ -148,7 +153,11 @@ take_lock() {
             wait_turn || return 1
         fi
     done
-    # Through the descriptor of the locked file: the name is never replaced.
+    name_holder || { free_reserve && name_holder; }
+}
+
+# Into the locked file: the name is never replaced.
+name_holder() {
     printf '%s\n' "$holder" >"$state/lock"
 }
 
@@ -175,8 +184,16 @@ wait_turn() {
 # cancelled, and then it must never begin.
 claim_run() {
     make_run_directory || { [ ! -d "$run_directory" ] && free_reserve && make_run_directory; } || return 1
-    # What it says matters only to those who come later; that it is there is the claim.
-    printf '%s\n' "$1" >"$run_directory/claim" || { free_reserve && printf '%s\n' "$1" >"$run_directory/claim"; }
+    # What it says matters only to those who come later; that it is there is the claim. One that
+    # finds no room is none: it would pass for a run that was cancelled.
+    write_claim "$1" || { free_reserve && write_claim "$1"; } || {
+        rm -rf "$run_directory"
+        return 1
+    }
+}
+
+write_claim() {
+    printf '%s\n' "$1" >"$run_directory/claim"
 }
 
 make_run_directory() {
@@ -186,6 +203,29 @@ make_run_directory() {
 say_unclaimed() {
     if [ -d "$run_directory" ]; then
         say '{"event":"cancelled"}'
+    else
+        say_unwritable
+    fi
+}
+
+# Whether what the run has to record will find room: the reserve is there for it, or as much is free.
+has_room() {
+    [ ! -s "$state/reserve" ] || return 0
+    dd if=/dev/zero of="$run_directory/room" bs=4096 count="$record_blocks" conv=fsync 2>/dev/null
+    found_room=$?
+    rm -f "$run_directory/room"
+    return "$found_room"
+}
+
+# Where the user may write and yet nothing can be written, the disk is full, or a quota is.
+say_unwritable() {
+    there=$state
+    until [ -e "$there" ]; do
+        there=$(dirname "$there")
+    done
+    if [ -w "$there" ]; then
+        say_encoded refused disk-full "$state
+$(df -Pk "$there")"
     else
         say '{"event":"refused","what":"state-directory"}'
     fi

@@ -126,6 +126,7 @@ def test_a_host_in_good_order_is_well_in_every_point() -> None:
         (subject(image_kib=3 * GIB, largest_image=2 * 1024**3), "disk-low", "warning", 0),
         (subject(state_kib=29 * 1024), "disk-low", "warning", 0),
         (subject(state_kib=1000), "disk-full", "problem", 4),
+        (subject(state_kib=0, reserve=65536), "disk-full", "problem", 4),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -135,6 +136,14 @@ def test_what_is_wrong_has_a_code_a_severity_and_a_remedy(
     (finding,) = wrong(of)
 
     assert (finding.code, finding.severity, finding.exit_status) == (code, severity, exit_status)
+
+
+def test_a_full_disk_says_whether_a_rollback_has_its_reserve_and_how_to_make_room() -> None:
+    (kept,), (used,) = (wrong(subject(state_kib=0, reserve=size)) for size in (65536, 0))
+
+    assert "but for a reserve of 64 KiB" in kept.message
+    assert "no reserve left" in used.message
+    assert "docker image prune -a is not" in kept.remedy
 
 
 def test_everything_that_is_wrong_is_found_at_once() -> None:

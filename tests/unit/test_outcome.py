@@ -122,6 +122,16 @@ def test_an_env_file_that_was_taken_away_meanwhile_is_named_with_the_command() -
     assert "chown deploy /opt/infra/compose && chown deploy /opt/infra/compose/.env" in found.hint
 
 
+def test_a_full_disk_is_told_with_the_directory_and_what_is_safe_to_remove() -> None:
+    text = b"/opt/infra/.deployctl\nFilesystem 1K\n/dev/sda1 4096 4092 4 100% /opt"
+
+    found = error(Transcript(end="refused", what="disk-full", text=text))
+
+    assert (found.code, found.exit_status) == ("disk-full", errors.EXIT_UNREACHABLE)
+    assert "/opt/infra/.deployctl on vps is full (4 KiB free)" in found.message
+    assert "df -h /opt/infra/.deployctl" in found.hint
+
+
 def test_what_another_run_did_while_this_one_waited_has_a_code_of_its_own() -> None:
     assert error(Transcript(end="changed", waited=True)).code == outcome.CHANGED_WHILE_WAITING
 
