@@ -84,6 +84,7 @@ def read_host(
         passphrase=settings.secret("passphrase", checks.passphrase),
         identity_file=settings.text("identity_file", local_file),
         host_key=settings.text("host_key", checks.host_key),
+        host_key_source=settings.variables.get("host_key", ""),
         known_hosts=settings.text("known_hosts", local_file),
         proxy_jump=settings.text("proxy_jump", checks.proxy_jump),
         connect_timeout=settings.value(

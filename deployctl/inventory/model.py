@@ -28,6 +28,7 @@ class Host:
         passphrase: of that key or identity file (a secret); None: not given.
         identity_file: path of a private key file; None: not given.
         host_key: pinned fingerprint, "SHA256:…"; None: known_hosts decides.
+        host_key_source: the variable that it came from, for messages; empty: it is written out.
         known_hosts: path of a known_hosts file used instead of the user's; None: the user's.
         proxy_jump: "user@host:port" of a jump host; None: ssh_config's ProxyJump, if any.
         connect_timeout: seconds for the connection, key exchange and authentication each.
@@ -43,6 +44,7 @@ class Host:
     passphrase: str | None = field(default=None, repr=False)
     identity_file: str | None = None
     host_key: str | None = None
+    host_key_source: str = ""
     known_hosts: str | None = None
     proxy_jump: str | None = None
     connect_timeout: float = 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -38,7 +39,7 @@ class KeyAuthentication:
         self._host = host
         self._target = target
         self._credentials = credentials
-        self._tried: list[str] = []
+        self._tried: list[Identity] = []
         self._unusable: list[str] = []
 
     def authenticate(self, transport: Any) -> None:
@@ -55,7 +56,7 @@ class KeyAuthentication:
             if identity.public_blob in seen:
                 continue
             seen.add(identity.public_blob)
-            self._tried.append(str(identity))
+            self._tried.append(identity)
             started = time.monotonic()
             try:
                 transport.auth_publickey(self._target.user, identity.key)
@@ -129,18 +130,35 @@ class KeyAuthentication:
         return HostError(
             "auth-failed",
             f"{place} does not let {user} in: {count} refused{closed}",
-            hint=f"the public key must be a line of ~{user}/.ssh/authorized_keys on the host "
-            f"(`ssh-copy-id -i KEY.pub {user}@{place.hostname}`), not writable by others; "
-            "the host's log says why: `journalctl -u ssh`",
+            hint=_let_in(self._target, self._tried[0])
+            if not allowed
+            else "in the host's sshd_config, PubkeyAuthentication must not be off: "
+            "sshd -T | grep -i pubkey, as root",
             details=details,
         )
+
+
+def _let_in(target: Target, identity: Identity) -> str:
+    """What root types to let a key in. It adds a line: other keys in the file stay."""
+    place, user = target.place, shlex.quote(target.user)
+    port = f"-p {place.port} " if place.port != 22 else ""  # noqa: PLR2004
+    # A jump host has to forward, which "restrict" would forbid.
+    options = "" if target.is_jump else "restrict "
+    line = f"{options}{identity.key.get_name()} {identity.key.get_base64()} deployctl"
+    return (
+        f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console): "
+        f"su {user} -c 'umask 077; mkdir -p ~/.ssh; echo \"{line}\" >>~/.ssh/authorized_keys' "
+        "(no such user yet: see the README, First deploy). If it is there already, "
+        "journalctl -u ssh says why it is refused"
+    )
 
 
 def _no_key_hint(host: Host, place: Place) -> str:
     return (
         f'add to [hosts.{host.name}]: ssh_key = {{ env = "DEPLOY_SSH_KEY" }} or '
         f'identity_file = "~/.ssh/…", or load a key into ssh-agent (`ssh-add`); no key yet: '
-        f"ssh-keygen -t ed25519, then ssh-copy-id to {place.hostname}"
+        f'ssh-keygen -t ed25519 -N "" -f deploy_key, and let it in on {place.hostname} as the '
+        "README says (First deploy)"
     )
 
 

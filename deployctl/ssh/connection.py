@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
@@ -74,7 +75,10 @@ def _pin(host: Host) -> Pin | None:
             hint='write it as "SHA256:…", the second word that '
             "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the host",
         )
-    return pin
+    setting = f"hosts.{host.name}.host_key in the inventory"
+    if host.host_key_source:
+        setting = f"{host.host_key_source} ({setting})"
+    return replace(pin, setting=setting)
 
 
 def _connect_through_jumps(

@@ -11,7 +11,8 @@ import binascii
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,12 @@ class Pin:
     Attributes:
         fingerprint: "SHA256:…", as `ssh-keygen -lf` prints it.
         key_type: "ssh-ed25519" and the like; None: a fingerprint does not tell.
+        setting: where it is written, for messages.
     """
 
     fingerprint: str
     key_type: str | None = None
+    setting: str = "host_key in the inventory"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class KnownKey:
         key_type: "ssh-ed25519" and the like.
         blob: the public key in SSH's wire format.
         source: file and line, for messages.
+        name: that the line has been found under, as `ssh-keygen -R` takes it.
         revoked: whether the line says that this key must never be accepted.
     """
 
@@ -64,6 +68,13 @@ class KnownKey:
     blob: bytes
     source: str
     revoked: bool = False
+    name: str = ""
+
+    @property
+    def removal(self) -> str:
+        """The command that takes the line out of its file."""
+        file = self.source.rpartition(":")[0]
+        return f"ssh-keygen -f {shlex.quote(file)} -R {shlex.quote(self.name)}"
 
 
 def fingerprint(blob: bytes) -> str:
@@ -106,7 +117,11 @@ def known_keys(files: Sequence[Path], hostname: str, port: int) -> list[KnownKey
         if key.revoked and any(_matches(patterns, n) for n in names)
     ]
     for name in names:
-        keys = [key for patterns, key in entries if not key.revoked and _matches(patterns, name)]
+        keys = [
+            replace(key, name=name)
+            for patterns, key in entries
+            if not key.revoked and _matches(patterns, name)
+        ]
         if keys:
             return revoked + keys
     return revoked
@@ -224,17 +239,25 @@ class HostKeyPolicy:
         elif not self._known:
             raise self._unknown_error(key_type, blob)
         elif blob not in [key.blob for key in self._known]:
+            removals = dict.fromkeys(key.removal for key in self._known)
             raise self._mismatch_error(
                 [f"{k.key_type} {fingerprint(k.blob)} ({k.source})" for k in self._known],
                 key_type,
                 blob,
+                f"remove the old one: {' && '.join(removals)}. Then run the command again: it "
+                "shows the line to add",
             )
 
     def _check_pin(self, pin: Pin, key_type: str, blob: bytes) -> None:
         if hmac.compare_digest(fingerprint(blob), pin.fingerprint):
             return
         self._refused_types.append(key_type)
-        error = self._mismatch_error([f"{pin.fingerprint} (host_key)"], key_type, blob)
+        error = self._mismatch_error(
+            [f"{pin.fingerprint} ({pin.setting})"],
+            key_type,
+            blob,
+            f'change {pin.setting} to "{fingerprint(blob)}"',
+        )
         if key_type == pin.key_type:
             raise error
         self.refusal = self.refusal or error  # the first one: the host's preferred key
@@ -242,12 +265,10 @@ class HostKeyPolicy:
 
     def _unknown_error(self, key_type: str, blob: bytes) -> HostError:
         shown = fingerprint(blob)
-        name = key_type.removeprefix("ssh-").split("-", maxsplit=1)[0]
-        file = f"/etc/ssh/ssh_host_{name}_key.pub"
         return HostError(
             "host-key-unknown",
             f"the identity of {self._place} is not known: it shows the {key_type} key {shown}",
-            hint=f"compare it with `ssh-keygen -lf {file}`, typed on the host's console; "
+            hint=f"compare it with `{_read_it(key_type)}`, typed on the host's console; "
             f"only if they are the same, {self._remedy(key_type, blob)}",
         )
 
@@ -260,13 +281,16 @@ class HostKeyPolicy:
         key = base64.b64encode(blob).decode("ascii")
         return f"add this line to known_hosts: {name} {key_type} {key}"
 
-    def _mismatch_error(self, expected: list[str], key_type: str, blob: bytes) -> HostError:
+    def _mismatch_error(
+        self, expected: list[str], key_type: str, blob: bytes, edit: str
+    ) -> HostError:
         return HostError(
             "host-key-mismatch",
             f"{self._place} is not the host it was: expected {' or '.join(expected)}, "
             f"but it shows {key_type} {fingerprint(blob)}",
-            hint="the host was reinstalled, or someone is between here and there. Compare with "
-            "`ssh-keygen -lf` on the host's console before changing what is expected",
+            hint="was it reinstalled? If not, somebody is between here and there: stop. Compare "
+            f"with `{_read_it(key_type)}`, typed on the host's console; only if that shows "
+            f"{fingerprint(blob)}, {edit}",
         )
 
     def _revoked_error(self, key: KnownKey) -> HostError:
@@ -276,3 +300,9 @@ class HostKeyPolicy:
             hint="do not connect: someone may have the host's key. Give the host a new one "
             "(`ssh-keygen -A` after removing the old) and pin that",
         )
+
+
+def _read_it(key_type: str) -> str:
+    """The command that shows, on the host itself, the fingerprint of its key of this type."""
+    name = key_type.removeprefix("ssh-").split("-", maxsplit=1)[0]
+    return f"ssh-keygen -lf /etc/ssh/ssh_host_{name}_key.pub"

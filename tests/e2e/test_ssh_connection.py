@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -151,11 +152,18 @@ def test_a_wrong_key_is_named(vps: Vps) -> None:
         serialization.PrivateFormat.OpenSSH,
         serialization.NoEncryption(),
     )
-    error = _failure(replace(_host(vps), private_key=other.decode()))
+    host = replace(_host(vps), private_key=other.decode())
+    error = _failure(host)
 
     assert error.code == "auth-failed"
     assert "ssh-ed25519 SHA256:" in error.details[0]
     assert "DEPLOY_SSH_KEY" in error.details[0]
+    # What the error says, as root types it. The other key in the file stays.
+    let_in = re.search(r"(su deploy -c '.*?')", error.hint)
+    assert let_in
+    vps.run(let_in[1])
+    assert _says_hello(host)
+    assert _says_hello(_host(vps))
 
 
 # --- the way -------------------------------------------------------------------------------

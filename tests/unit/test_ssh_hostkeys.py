@@ -204,6 +204,17 @@ def test_another_key_than_the_known_one_is_refused(tmp_path: Path) -> None:
     assert fingerprint(ED25519) in error.message
     assert fingerprint(OTHER) in error.message
     assert "known_hosts:1" in error.message
+    assert "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" in error.hint
+    assert f"ssh-keygen -f {tmp_path}/known_hosts -R 203.0.113.7" in error.hint
+
+
+def test_the_old_key_of_another_port_is_removed_under_the_name_it_was_found(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_text(f"[vps.example]:2222 ssh-ed25519 {ED25519_TEXT}\n")
+
+    (known,) = known_keys([path], "vps.example", 2222)
+
+    assert known.removal == f"ssh-keygen -f {path} -R '[vps.example]:2222'"
 
 
 def test_a_pin_wins_over_known_hosts(tmp_path: Path) -> None:

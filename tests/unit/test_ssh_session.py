@@ -358,10 +358,15 @@ def test_an_unknown_host_is_refused_before_any_key_is_shown(server: LoopbackServ
 
 
 def test_another_key_than_the_pinned_one_is_refused(server: LoopbackServer) -> None:
-    error = _failure(replace(_host(server), host_key="SHA256:" + 43 * "A"))
+    wrong = replace(_host(server), host_key="SHA256:" + 43 * "A")
+    error = _failure(wrong)
+    from_a_variable = _failure(replace(wrong, host_key_source="VPS_HOST_KEY"))
 
     assert error.code == "host-key-mismatch"
     assert server.fingerprints[0] in error.message
+    edit = f'hosts.vps.host_key in the inventory to "{server.fingerprints[0]}"'
+    assert f"only if that shows {server.fingerprints[0]}, change {edit}" in error.hint
+    assert "change VPS_HOST_KEY (hosts.vps.host_key in the inventory) to" in from_a_variable.hint
     assert not [entry for entry in server.log if entry.startswith("auth")]
 
 
@@ -421,14 +426,17 @@ def _new_key() -> str:
 
 
 def test_a_wrong_key_is_named(server: LoopbackServer) -> None:
-    error = _failure(replace(_host(server), private_key=_new_key()))
+    key = _new_key()
+    error = _failure(replace(_host(server), private_key=key))
 
     assert error.code == "auth-failed"
     assert "deploy" in error.message
     assert len(error.details) == 1
     assert "ssh-ed25519 SHA256:" in error.details[0]
     assert "DEPLOY_SSH_KEY" in error.details[0]
-    assert "authorized_keys" in error.hint
+    public = keys.load(key, None, "").key.get_base64()
+    assert f"(ssh -p {server.port} root@127.0.0.1, or its console): su deploy -c '" in error.hint
+    assert f'echo "restrict ssh-ed25519 {public} deployctl" >>~/.ssh/authorized_keys' in error.hint
 
 
 def test_only_the_given_key_is_tried(server: LoopbackServer, home: Path) -> None:
