@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+# Typer has Click inside and does not export this; the version is pinned (docs/decisions/0004).
 from typer._click.exceptions import NoSuchOption
 from typer.core import TyperGroup, TyperOption
 
