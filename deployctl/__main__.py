@@ -19,13 +19,14 @@ import typer
 from deployctl import errors
 from deployctl.cli import app
 from deployctl.errors import DeployctlError, InterruptedByUserError, UsageError
-from deployctl.render.output import Output
+from deployctl.render.output import Output, discard, place_of, unwritable
 
 
 def main() -> NoReturn:
     """Run the command line and exit with its status; nothing else ends the program."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    _open_closed_streams()
     status = run(sys.argv[1:])
     gc.freeze()  # nor at its end
     sys.exit(status)
@@ -43,6 +44,8 @@ def run(argv: Sequence[str]) -> int:
         stopped = InterruptedByUserError("interrupted", "stopped", hint="deployctl status")
         return _fail(stopped, argv)
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a sentence
+        if isinstance(error, OSError) and _only_tells_of_itself(argv):
+            return _fail_to_answer(error)
         return _fail(_bug(error), argv)
     return status if isinstance(status, int) else errors.EXIT_OK
 
@@ -54,8 +57,34 @@ def _interrupt(*_: object) -> None:
 def _fail(error: DeployctlError, argv: Sequence[str]) -> int:
     """Say it. The arguments may not have been understood, so options are looked for in them."""
     github = "--no-github" not in argv
-    Output(os.environ, json="--json" in argv, github=github).error(error, _command_of(argv))
-    return error.exit_status
+    output = Output(os.environ, json="--json" in argv, github=github)
+    return output.error(error, _command_of(argv))
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller closed (>&-) must not become the number of a file or socket here.
+
+    Standard output is opened for reading: an answer that is written there is lost, and said to be.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = os.O_WRONLY if name == "stderr" else os.O_RDONLY
+            os.dup2(os.open(os.devnull, mode), number)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115 - it stays open
+
+
+def _only_tells_of_itself(argv: Sequence[str]) -> bool:
+    """Whether all that is asked for is a text that Typer prints: nothing but that can fail."""
+    return not argv or not {"--help", "-h", "--version"}.isdisjoint(argv)
+
+
+def _fail_to_answer(error: OSError) -> int:
+    """Say that the text of --help or --version could not be written, unless nobody wants it."""
+    where = place_of(sys.stdout)
+    discard(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return errors.EXIT_OK
+    return Output(os.environ, json=False, github=False).error(unwritable(error, where), "")
 
 
 def _command_of(argv: Sequence[str]) -> str:

@@ -218,9 +218,7 @@ def _roll_out(
             tag=tag,
             dry_run=dry_run,
         )
-    exit_status = rollout.exit_status(result)
-    output.rollout(result, exit_status)
-    end_with(exit_status)
+    end_with(output.rollout(result, rollout.exit_status(result)))
 
 
 def _ask_gates_without_host(

@@ -47,8 +47,7 @@ def check(
     read.resolve_hosts(by_host)
     results = [result for answer in in_parallel(list(by_host), ask) for result in answer]
     exit_status = errors.worst([f.exit_status for result in results for f in result.findings])
-    Output(os.environ, json=json, github=not no_github).check(results, exit_status)
-    end_with(exit_status)
+    end_with(Output(os.environ, json=json, github=not no_github).check(results, exit_status))
 
 
 def _check_host(host: Host, services: Sequence[Service], observer: Observer) -> list[CheckResult]:

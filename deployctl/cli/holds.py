@@ -89,8 +89,7 @@ def _on_each(
     names = chosen_hosts(wanted.hosts, only, f"service {service}")
     results = [_on_host(host, wanted, act) for host in read.resolve_hosts(names)]
     exit_status = errors.worst([r.error.exit_status for r in results if r.error])
-    output.holds(results, command, exit_status)
-    end_with(exit_status)
+    end_with(output.holds(results, command, exit_status))
 
 
 def _on_host(

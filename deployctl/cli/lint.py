@@ -13,7 +13,7 @@ from deployctl import errors
 from deployctl.cli.context import end_with
 from deployctl.cli.options import JsonOption, NoGithubOption
 from deployctl.errors import UsageError
-from deployctl.render.output import Output
+from deployctl.render.output import Output, quietly
 
 
 def lint(
@@ -44,9 +44,10 @@ def lint(
     status = errors.EXIT_REFUSED if report.findings else errors.EXIT_OK
     in_workflow = os.environ.get("GITHUB_ACTIONS") == "true" and not no_github
     # Its annotations are its own: each stands beside the line that it is about.
-    Output(os.environ, json=json, github=False).lint(report, status, sarif=sarif)
+    status = Output(os.environ, json=json, github=False).lint(report, status, sarif=sarif)
     if github or in_workflow:
         from deployctl.render.lint import annotate
 
-        annotate(report, sys.stderr)
+        with quietly(sys.stderr):
+            annotate(report, sys.stderr)
     end_with(status)

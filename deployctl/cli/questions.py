@@ -59,8 +59,7 @@ def status(
     if check and any(not row.in_sync for row in rows if not row.error):
         statuses.append(errors.EXIT_DRIFT)
     worst = errors.worst(statuses)
-    Output(os.environ, json=json, github=not no_github).status(rows, worst)
-    end_with(worst)
+    end_with(Output(os.environ, json=json, github=not no_github).status(rows, worst))
 
 
 def history(
@@ -90,8 +89,8 @@ def history(
     read.resolve_hosts(by_host)
     results = in_parallel(list(by_host), ask)
     worst = errors.worst([r.error.exit_status for r in results if r.error])
-    Output(os.environ, json=json, github=not no_github).history(results, worst, events=events)
-    end_with(worst)
+    output = Output(os.environ, json=json, github=not no_github)
+    end_with(output.history(results, worst, events=events))
 
 
 def _status_of_host(

@@ -43,6 +43,12 @@ _TITLES = {
 }
 
 
+_LOST = {
+    "GITHUB_OUTPUT": "the outputs of this step are missing or incomplete",
+    "GITHUB_STEP_SUMMARY": "the summary of this step is missing or incomplete",
+}
+
+
 class Workflow:
     """The step of a workflow that deployctl runs in.
 
@@ -159,10 +165,13 @@ class Workflow:
         try:
             _append(self._environment.get(variable, ""), text)
         except (OSError, ValueError) as error:
-            why = (
-                "is not set" if not self._environment.get(variable) else f"cannot be used: {error}"
-            )
-            self._annotate("warning", "deployctl", f"{variable} {why}; nothing was written there")
+            path = self._environment.get(variable)
+            why = f"({path}) cannot be written: {_reason(error)}" if path else "is not set"
+            self._annotate("warning", "deployctl", f"{variable} {why}; {_LOST[variable]}")
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _append(path: str, text: Callable[[int], str]) -> None:
