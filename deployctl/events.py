@@ -63,6 +63,27 @@ class RunEnded:
 
 
 @dataclass(frozen=True)
+class ImageComing:
+    """How far the image is that a host fetches; only to be shown.
+
+    Attributes:
+        host: that fetches it.
+        layers: those that are known so far.
+        downloaded: of them, how many are on the host.
+        unpacked: of those, how many are ready for use.
+        received: bytes that have come; None: docker does not say.
+        size: bytes that are to come in all; None: docker does not say.
+    """
+
+    host: str
+    layers: int
+    downloaded: int
+    unpacked: int
+    received: int | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True)
 class HostStarted:
     """A run turns to a host, the `position`th (from 1) of `count`."""
 
@@ -106,6 +127,7 @@ Event: TypeAlias = (
     StepStarted
     | StepEnded
     | RunEnded
+    | ImageComing
     | HostStarted
     | HostFinished
     | Notice

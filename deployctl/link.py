@@ -35,11 +35,20 @@ class Link:
             self._session = self.connect(self.host)
         return self._session
 
-    def run(self, command: Command, *, timeout: float, on_line: OnLine | None = None) -> Completed:
+    def run(
+        self,
+        command: Command,
+        *,
+        timeout: float,
+        on_line: OnLine | None = None,
+        answers: bool = True,
+    ) -> Completed:
         """Run a command there, whole under sudo where the inventory says so; see Session.run."""
         wanted = command.under_sudo() if self.host.sudo else command
         meanwhile, self.meanwhile = self.meanwhile, None
-        return self.session.run(wanted, timeout=timeout, on_line=on_line, meanwhile=meanwhile)
+        return self.session.run(
+            wanted, timeout=timeout, on_line=on_line, answers=answers, meanwhile=meanwhile
+        )
 
     def drop(self) -> None:
         """Close what is left of the connection, so that the next use makes a new one."""

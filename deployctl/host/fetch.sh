@@ -13,7 +13,7 @@
 #
 # If the pull moves IMAGE to other content, it is put back before this returns: a refused deploy
 # leaves no tag that stands for something else than it did. The lines printed are facts, as in
-# probe.sh.
+# probe.sh; those called "layer" say how far the pull is, while it goes on.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -36,7 +36,7 @@ main() {
 
 fetch() {
     before=$(image_id "$image")
-    emit pull pull
+    pull_and_tell
     if [ "$status" != 0 ]; then
         [ -n "$username" ] || emit own-login is_logged_in
         return 0
@@ -57,6 +57,81 @@ put_back() {
     if [ -n "$before" ] && [ "$before" != "$after" ]; then
         limited docker tag "$before" "$image"
     fi
+}
+
+# ---------------------------------------------------------------- pull
+
+# Prints the fact "pull", and before it, while docker works, the facts "layer".
+pull_and_tell() {
+    { status=$({ {
+        pull
+        echo $? >&3
+    } | tell >&4; } 3>&1); } 4>&1
+    printf '","status":%s}\n' "$status"
+}
+
+# Its words go along: they are the evidence when it fails.
+pull() {
+    timeout -k 5 "$limit" docker pull "$image" 2>&1 7>&- 8>&-
+}
+
+# Reads docker's words to their end, however many there are, but does not pass on all of millions.
+# It gives the login's descriptors up for good: it may outlive the shell that it comes from.
+tell() {
+    exec 7>&- 8>&-
+    said=$({
+        dd bs=512 count=8000 2>/dev/null | tell_layers
+        tail -c 4096
+    } | base64)
+    printf '{"fact":"pull","output":"'
+    # shellcheck disable=SC2086 # so its lines become one
+    printf '%s' $said
+}
+
+# Passes all lines on, and says on descriptor 4 what they tell of a layer. Nothing there may end
+# the pull or what follows: not even that nobody listens any more.
+tell_layers() {
+    left=1000 second=
+    while IFS= read -r line || [ -n "$line" ]; do
+        printf '%s\n' "$line"
+        [ "${#line}" -le 150 ] || continue
+        name=${line%%: *} words=${line#*: }
+        case $name in
+            *[!0-9a-f]*) ;;
+            ????????????) tell_words ;;
+            *) ;;
+        esac
+    done
+}
+
+# Without a terminal, docker (20 to 28) says no bytes; what else is called docker may.
+tell_words() {
+    case $words in
+        "Pulling fs layer" | Waiting | "Download complete" | "Pull complete" | "Already exists")
+            tell_layer "$words"
+            ;;
+        Downloading*" "*B/*B) tell_bytes "${words##* }" ;;
+        *) ;;
+    esac
+}
+
+# At most once a second.
+tell_bytes() {
+    read -r now _ </proc/uptime
+    [ "${now%.*}" != "$second" ] || return 0
+    case $1 in
+        *[!0-9A-Za-z./]*) ;;
+        *)
+            second=${now%.*}
+            tell_layer "$1"
+            ;;
+    esac
+}
+
+tell_layer() {
+    [ "$left" -gt 0 ] || return 0
+    left=$((left - 1))
+    printf '{"fact":"layer","id":"%s","is":"%s"}\n' "$name" "$1" >&4 2>/dev/null || left=0
 }
 
 # ---------------------------------------------------------------- login
@@ -197,11 +272,6 @@ show_image() {
     limited docker image inspect --format \
         '{"image_id":{{json .ID}},"digests":{{json .RepoDigests}},"labels":{{json .Config.Labels}}}' \
         "$after"
-}
-
-# Its words go along: they are the evidence when it fails.
-pull() {
-    timeout -k 5 "$limit" docker pull "$image" 2>&1 7>&- 8>&-
 }
 
 main "$@"

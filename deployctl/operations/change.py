@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from deployctl import outcome, planning, readiness, runner, scripts
+from deployctl import outcome, planning, pulling, readiness, runner, scripts
 from deployctl.errors import BusyError
-from deployctl.events import Phase, StepEnded, StepStarted
+from deployctl.events import ImageComing, Observer, Phase, StepEnded, StepStarted
 from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
 from deployctl.image import Reference
 from deployctl.inventory import Registry, Service, Signature
@@ -17,6 +17,7 @@ from deployctl.model import Release, RunResult
 from deployctl.operations.reading import ask, probe
 from deployctl.operations.report import Report
 from deployctl.operations.request import Request
+from deployctl.pulling import Pull, Stage
 from deployctl.registry import Fetch, not_fetched
 from deployctl.situation import Situation
 
@@ -47,7 +48,8 @@ def fetch(
     command = scripts.fetch_command(
         request.service.name, str(image), tag, login=login, signature=signature
     )
-    answer = ask(link, command, timeout=scripts.FETCH_LIMIT)
+    listener = _PullListener(link.host.name, request.observer)
+    answer = ask(link, command, timeout=scripts.FETCH_LIMIT, listener=listener)
     fetched = read_fetch(answer, image.repository)
     if isinstance(fetched, FetchFailure):
         failure = replace(fetched, words=without((login and login.password) or "", fetched.words))
@@ -57,6 +59,31 @@ def fetch(
         )
     request.observer(StepEnded(link.host.name))
     return fetched
+
+
+class _PullListener:
+    """Hears the lines of a fetch, and tells the observer what is new of the pull."""
+
+    def __init__(self, host: str, observer: Observer) -> None:
+        self._host = host
+        self._observer = observer
+        self._pull = Pull()
+
+    def __call__(self, line: bytes) -> None:
+        pull = pulling.hear(self._pull, line)
+        if pull is self._pull:
+            return
+        self._pull = pull
+        self._observer(
+            ImageComing(
+                self._host,
+                layers=pull.count(Stage.KNOWN),
+                downloaded=pull.count(Stage.DOWNLOADED),
+                unpacked=pull.count(Stage.UNPACKED),
+                received=pull.received,
+                size=pull.size,
+            )
+        )
 
 
 def login_to(service: Service, image: Reference) -> Registry | None:

@@ -9,6 +9,8 @@ from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
 from deployctl.events import Observer, Phase, StepStarted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deployctl.command import Command
     from deployctl.inventory import Service
     from deployctl.link import Link
@@ -33,14 +35,26 @@ def probe(link: Link, service: Service, observer: Observer, *, change: bool) -> 
     return ask(link, command, timeout=scripts.PROBE_LIMIT)
 
 
-def ask(link: Link, command: Command, *, timeout: float) -> bytes:
+def ask(
+    link: Link,
+    command: Command,
+    *,
+    timeout: float,
+    listener: Callable[[bytes], None] | None = None,
+) -> bytes:
     """Run a script that changes nothing of what runs, and return what it printed.
+
+    Args:
+        link: to the host.
+        command: the script.
+        timeout: seconds until it must have ended.
+        listener: hears each line when it comes.
 
     Raises:
         HostError: the connection broke, or the script failed or took too long.
     """
     try:
-        completed = link.run(command, timeout=timeout)
+        completed = link.run(command, timeout=timeout, on_line=listener, answers=False)
     except (ConnectionLostError, CommandTimeoutError) as error:
         raise HostError(error.code, error.message, hint="run the command again") from error
     if not completed.ok:

@@ -15,6 +15,7 @@ from deployctl.events import (
     Event,
     HostFinished,
     HostStarted,
+    ImageComing,
     Notice,
     Phase,
     RunEnded,
@@ -32,7 +33,7 @@ from deployctl.render.terminal import (
     terminal_width,
     wants_color,
 )
-from deployctl.render.text import columns, duration, pad
+from deployctl.render.text import columns, duration, pad, plural, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,13 +60,24 @@ _DURATION_WIDTH = len("59.9 s")
 _LONGEST_DETAIL = 200
 _REFUSED = "refused"
 _INDENT = 2
+_STILL_FETCHING = 15.0  # seconds from one line of a log to the next
 _FIRST_REMINDER = 10.0  # seconds without a connection, then twice as many, and so on
 
 
 class _Step:
-    """A step that runs: when it began, and by the host's record, from when until when it ran."""
+    """A step that runs.
 
-    __slots__ = ("at", "began", "detail", "phase", "until")
+    Attributes:
+        phase: which.
+        detail: what it is about.
+        began: when, on the observer's clock.
+        at: when, by the host's record; None: it is not known.
+        until: when it was over, by the host's record.
+        so_far: how far it is; empty: not known.
+        reminder: will say that it still runs; None: nothing will.
+    """
+
+    __slots__ = ("at", "began", "detail", "phase", "reminder", "so_far", "until")
 
     def __init__(self, phase: Phase, detail: str, began: float, at: float | None) -> None:
         self.phase = phase
@@ -73,6 +85,8 @@ class _Step:
         self.began = began
         self.at = at
         self.until: float | None = None
+        self.so_far = ""
+        self.reminder: threading.Timer | None = None
 
     def took(self, now: float) -> float:
         """Seconds: of a run that is followed afterwards, only the host's record tells them."""
@@ -92,12 +106,24 @@ class _Loss:
         self.again = _FIRST_REMINDER
 
 
+def so_far(image: ImageComing) -> str:
+    """Return how far an image is: "7/12 layers downloaded, 340 MB of 1.2 GB"."""
+    parts = [f"{image.downloaded}/{plural(image.layers, 'layer')} downloaded"]
+    if image.unpacked:
+        parts.append(f"{image.unpacked} unpacked")
+    if image.received is not None and image.downloaded < image.layers:
+        of = "" if image.size is None else f" of {size(image.size)}"
+        parts.append(f"{size(image.received)}{of}")
+    return ", ".join(parts)
+
+
 class Progress:
     """The observer of a deploy or rollback; also a context manager, which owns the live line.
 
     Each step is one line when it is over: a mark, what it was and how long it took. On a
     terminal the running one is shown below, animated. In CI, with TERM=dumb and into files there
-    is no animation; NO_COLOR takes the colours only. Events may come from several threads.
+    is no animation, and a long fetch says every 15 s how far it is; NO_COLOR takes the colours
+    only. Events may come from several threads.
     It never fails: a run must not stop because nobody can read about it.
 
     Args:
@@ -105,6 +131,7 @@ class Progress:
         environment: TERM, NO_COLOR and CI are looked at.
         verbose: without animation, also write a line when a step begins.
         clock: seconds that only go up.
+        timer: makes what calls a function after so many seconds, once it is started.
     """
 
     def __init__(
@@ -114,6 +141,7 @@ class Progress:
         *,
         verbose: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        timer: Callable[[float, Callable[[], None]], threading.Timer] = threading.Timer,
     ) -> None:
         width = terminal_width(stream, environment)
         self._page = Page(stream, color=wants_color(stream, environment), width=width)
@@ -122,6 +150,7 @@ class Progress:
         self._live: LiveLine | None = None
         self._announces = verbose and not self._animated
         self._clock = clock
+        self._timer = timer
         self._steps: dict[str, _Step] = {}
         self._losses: dict[str, _Loss] = {}
         self._named = not self._animated  # a log is read out of context: it names the host always
@@ -165,6 +194,8 @@ class Progress:
                     self._end_step(event.host, well=True)
                 case RunEnded():
                     self._mark_time(event.host, math.nan if event.at is None else event.at)
+                case ImageComing():
+                    self._note_how_far(event)
                 case HostFinished():
                     self._finish(event)
                 case ConnectionLost():
@@ -176,9 +207,26 @@ class Progress:
 
     def _begin_step(self, event: StepStarted) -> None:
         detail = self._page.show(event.detail, limit=_LONGEST_DETAIL)
-        self._steps[event.host] = _Step(event.phase, detail, self._clock(), event.at)
+        step = self._steps[event.host] = _Step(event.phase, detail, self._clock(), event.at)
+        if event.phase is Phase.FETCH and not self._animated:
+            self._remind_later(event.host, step)
         if self._announces:
             self._print(*self._host(event.host), f"{self._page.ellipsis} {_LABELS[event.phase]}")
+
+    def _note_how_far(self, image: ImageComing) -> None:
+        if step := self._steps.get(image.host):
+            step.so_far = so_far(image)
+
+    def _remind_later(self, host: str, step: _Step) -> None:
+        step.reminder = self._timer(_STILL_FETCHING, lambda: self._remind(host, step))
+        step.reminder.daemon = True
+        step.reminder.start()
+
+    def _remind(self, host: str, step: _Step) -> None:
+        with self._lock:
+            if self._steps.get(host) is step:
+                self._print(*self._step(host, step, self._page.ellipsis, step.so_far))
+                self._remind_later(host, step)
 
     def _mark_time(self, host: str, at: float | None) -> None:
         if step := self._steps.get(host):
@@ -225,14 +273,16 @@ class Progress:
         step = self._steps.pop(host, None)
         if step is None:
             return
-        page = self._page
-        mark = (page.yes, GREEN) if well else (page.no, RED)
+        if step.reminder:
+            step.reminder.cancel()
+        mark = (self._page.yes, GREEN) if well else (self._page.no, RED)
+        self._print(*self._step(host, step, mark, step.detail))
+
+    def _step(self, host: str, step: _Step, mark: Piece, detail: str) -> list[Piece]:
         took = pad(duration(step.took(self._clock())), _DURATION_WIDTH, right=True)
         label = pad(_LABELS[step.phase], _LABEL_WIDTH)
         pieces: list[Piece] = [*self._host(host), mark, f" {label}  ", (took, DIM)]
-        if step.detail:
-            pieces += ["  ", (step.detail, DIM)]
-        self._print(*pieces)
+        return [*pieces, "  ", (detail, DIM)] if detail else pieces
 
     def _host(self, host: str) -> list[Piece]:
         return [(f"{self._page.show(host)}: ", BOLD)] if self._named else []
@@ -263,7 +313,8 @@ class Progress:
             return f"{name}no connection for {away}, connecting again: {loss.reason}"
         step = self._steps[host]
         took = pad(duration(self._clock() - step.began), _DURATION_WIDTH, right=True)
-        detail = f"  {step.detail}" if step.detail else ""
+        detail = step.so_far or step.detail
+        detail = f"  {detail}" if detail else ""
         width = _LABEL_WIDTH if len(self._steps) == 1 else columns(_LABELS[step.phase])
         return f"{name}{pad(_LABELS[step.phase], width)}  {took}{detail}"
 

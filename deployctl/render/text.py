@@ -23,6 +23,7 @@ _SHORT_ID = 12
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _MONTHS = 60 * _DAY
 _JUST_NOW = 5
+_KILO, _TWO_DIGITS = 1000, 10
 _LONGEST_TIMESTAMP = 40
 _YEAR_ZERO = "0001-01-01"
 
@@ -159,6 +160,17 @@ def duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
     return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes for people, in docker's units: "340 MB", "1.2 GB"."""
+    number, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if round(number) < _KILO:
+            break
+        number, unit = number / _KILO, larger
+    whole = unit == "B" or round(number, 1) >= _TWO_DIGITS
+    return f"{number:.0f} {unit}" if whole else f"{number:.1f} {unit}"
 
 
 def short_id(identifier: str) -> str:

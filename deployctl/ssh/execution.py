@@ -130,16 +130,24 @@ class Execution:
         channel: paramiko's, with the command started.
         watch: says how long to wait.
         on_line: see `Session.run`.
+        answers: see `Session.run`.
         stdin: what the command is given at once.
     """
 
     def __init__(
-        self, channel: Any, watch: Watch, on_line: OnLine | None, stdin: bytes = b""
+        self,
+        channel: Any,
+        watch: Watch,
+        on_line: OnLine | None,
+        *,
+        answers: bool = True,
+        stdin: bytes = b"",
     ) -> None:
         self._channel = channel
         self._stdin = stdin
         self._watch = watch
         self._on_line = on_line
+        self._answers = answers and on_line is not None
         self._stdout = Head(MAX_STDOUT)
         self._stderr = Tail(MAX_STDERR)
         self._lines = Lines()
@@ -152,7 +160,7 @@ class Execution:
         """
         if self._stdin:
             self._send(self._stdin)
-        if self._on_line is None:
+        if not self._answers:
             self._channel.shutdown_write()
         output = select.poll()
         output.register(self._channel.fileno(), select.POLLIN)
@@ -187,7 +195,8 @@ class Execution:
 
     def _pass_on(self, lines: list[bytes], on_line: OnLine) -> None:
         for line in lines:
-            if answer := on_line(line):
+            answer = on_line(line)
+            if answer and self._answers:
                 self._send(answer)
 
     def _send(self, data: bytes) -> None:

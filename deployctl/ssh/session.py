@@ -77,6 +77,7 @@ class Session:
         *,
         timeout: float,
         on_line: OnLine | None = None,
+        answers: bool = True,
         meanwhile: Callable[[], object] | None = None,
     ) -> Completed:
         """Run one command, without a terminal, and return how it ended.
@@ -88,7 +89,9 @@ class Session:
             timeout: seconds until it must have ended.
             on_line: called with each complete line of output, without its line break and cut at
                 1 MiB, as it arrives; bytes that it returns are sent to the command's standard
-                input, behind the command's own. Without it, there is no more than that.
+                input, behind the command's own.
+            answers: False: on_line only listens, and standard input ends with the command's own, as
+                it does without on_line.
             meanwhile: called once the command has started; it should take less time than that.
 
         Returns:
@@ -106,7 +109,8 @@ class Session:
                 self._start(channel, command, watch)
                 if meanwhile is not None:
                     meanwhile()
-                return Execution(channel, watch, on_line, command.stdin).finish()
+                execution = Execution(channel, watch, on_line, answers=answers, stdin=command.stdin)
+                return execution.finish()
             finally:  # after Ctrl-C, too
                 channel.close()
         except DeadlinePassedError:

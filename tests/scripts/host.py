@@ -341,11 +341,18 @@ class FakeHost:
             **{"origin": Origin("kim", "terminal"), "wait": 0.0, "now": NOW, **origin},
         )
 
-    def fetch(self, number: int, login: Registry | None = None) -> FetchedImage | FetchFailure:
+    def fetch(
+        self,
+        number: int,
+        login: Registry | None = None,
+        *,
+        listener: Callable[[bytes], None] | None = None,
+    ) -> FetchedImage | FetchFailure:
         """Bring the image of a release to the host, as a deploy does before the gates decide."""
         with self.link() as link:
             command = self.fetch_command(number, login)
-            return read_fetch(link.run(command, timeout=30).stdout, REPOSITORY)
+            done = link.run(command, timeout=30, on_line=listener, answers=False)
+            return read_fetch(done.stdout, REPOSITORY)
 
     def fetch_command(self, number: int, login: Registry | None = None) -> Command:
         """Return the command that does it."""
@@ -395,6 +402,7 @@ class LocalSession(Session):
         *,
         timeout: float,
         on_line: OnLine | None = None,
+        answers: bool = True,
         meanwhile: Callable[[], object] | None = None,
     ) -> Completed:
         """Run a command with the host's shell, as sshd would."""
@@ -404,7 +412,7 @@ class LocalSession(Session):
             timer = threading.Timer(timeout, functools.partial(_kill_group, process))
             timer.start()
             try:
-                stdout = self._read(process, on_line, command.stdin)
+                stdout = self._read(process, on_line, command.stdin, answers=answers)
             finally:
                 timed_out = not timer.is_alive()
                 timer.cancel()
@@ -446,19 +454,25 @@ class LocalSession(Session):
             process.wait()
 
     def _read(
-        self, process: subprocess.Popen[bytes], on_line: OnLine | None, stdin: bytes
+        self,
+        process: subprocess.Popen[bytes],
+        on_line: OnLine | None,
+        stdin: bytes,
+        *,
+        answers: bool,
     ) -> bytes:
         assert process.stdin
         assert process.stdout
         process.stdin.write(stdin)
-        if on_line is None:
+        if on_line is None or not answers:
             process.stdin.close()
+        if on_line is None:
             return process.stdout.read()
         kept = []
         for count, line in enumerate(process.stdout, start=1):
             kept.append(line)
             answer = on_line(line.rstrip(b"\n"))
-            if answer is not None:
+            if answer is not None and answers:
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.write(answer)
                     process.stdin.flush()

@@ -22,6 +22,7 @@ from deployctl.events import (
     Event,
     HostFinished,
     HostStarted,
+    ImageComing,
     Notice,
     Phase,
     RunEnded,
@@ -369,4 +370,5 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(HostStarted, hostile, st.integers(), st.integers()),
     st.builds(HostFinished, hostile, st.none() | errors),
     st.builds(Notice, hostile, hostile),
+    st.builds(ImageComing, hostile, *[st.integers()] * 3, *[st.none() | st.integers()] * 2),
 )

@@ -20,6 +20,7 @@ from deployctl.render.text import (
     safe,
     safe_lines,
     short_id,
+    size,
     stamp,
 )
 from tests.unit.render_samples import NOW, hostile
@@ -177,6 +178,24 @@ def test_a_stamp_is_in_utc_and_whole_seconds() -> None:
 )
 def test_durations_read_well(seconds: float, expected: str) -> None:
     assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_940, "9.9 kB"),
+        (9_960, "10 kB"),
+        (340_400_000, "340 MB"),
+        (999_600_000, "1.0 GB"),
+        (1_240_000_000, "1.2 GB"),
+        (10**15, "1000 TB"),
+    ],
+)
+def test_sizes_read_well(count: int, expected: str) -> None:
+    assert size(count) == expected
 
 
 @given(st.floats())

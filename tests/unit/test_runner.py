@@ -115,9 +115,11 @@ class ScriptedSession(Session):
         *,
         timeout: float,
         on_line: Callable[[bytes], bytes | None] | None = None,
+        answers: bool = True,
         meanwhile: Callable[[], object] | None = None,
     ) -> Completed:
         assert timeout > 0
+        assert answers
         assert on_line
         assert meanwhile is None
         world = self._world
@@ -310,9 +312,12 @@ def test_what_the_script_says_on_stderr_is_told() -> None:
             *,
             timeout: float,
             on_line: Callable[[bytes], bytes | None] | None = None,
+            answers: bool = True,
             meanwhile: Callable[[], object] | None = None,
         ) -> Completed:
-            super().run(command, timeout=timeout, on_line=on_line, meanwhile=meanwhile)
+            super().run(
+                command, timeout=timeout, on_line=on_line, answers=answers, meanwhile=meanwhile
+            )
             return Completed(2, b"", b"sh: 1: flock: not found\n")
 
     world = World([], [said("cancelled")])

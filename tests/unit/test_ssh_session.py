@@ -127,6 +127,20 @@ def test_what_a_command_is_given_comes_before_the_answers(session: Session) -> N
     assert done.stdout == b"ready\n1 2\n"
 
 
+def test_who_only_listens_leaves_the_input_at_what_the_command_is_given(session: Session) -> None:
+    lines: list[bytes] = []
+
+    def answer(line: bytes) -> bytes:
+        lines.append(line)
+        return b"never sent\n"
+
+    command = Command(("sh", "-c", "echo go; cat; echo end"), stdin=b"secret\n")
+    done = session.run(command, timeout=10, on_line=answer, answers=False)
+
+    assert lines == [b"go", b"secret", b"end"]
+    assert done.stdout == b"go\nsecret\nend\n"
+
+
 def test_lines_are_passed_on_as_they_come_and_answers_are_sent(session: Session) -> None:
     lines: list[bytes] = []
 
