@@ -107,7 +107,8 @@ def _bug(error: Exception) -> DeployctlError:
         "bug",
         f"a bug in deployctl: {type(error).__name__}: {error}",
         state="not known: the bug may have struck in the middle",
-        hint="deployctl status; please report it with the output of DEPLOYCTL_DEBUG=1",
+        hint="please report it with the output of DEPLOYCTL_DEBUG=1; what runs now:\n"
+        "deployctl status",
     )
 
 

@@ -196,7 +196,7 @@ def _clock(subject: Subject) -> Iterator[Finding]:
         "clock-skew",
         f"is {round(off.total_seconds())} s {which} this computer's: times in the history mislead, "
         "and certificates and logins may fail",
-        "find out which of the two is wrong; on it, as root: timedatectl set-ntp true",
+        "find out which of the two is wrong; on it, as root:\ntimedatectl set-ntp true",
     )
 
 
@@ -296,7 +296,7 @@ def _registry_denied(
         f"{registry} does not let {_reader(subject)} read {repository}",
         f"is the password of {_reader(subject)} right and not expired, and may it read the image?"
         if given and given.usable
-        else f"set a login in the inventory (registry), or on the host, as {subject.facts.user}: "
+        else f"set a login in the inventory (registry), or on the host, as {subject.facts.user}:\n"
         f"docker login {registry}",
         answer.words,
         EXIT_REFUSED,
@@ -372,7 +372,8 @@ def _interrupted(subject: Subject) -> Iterator[Finding]:
             "run-interrupted",
             f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: "
             "it was killed, or its line in the history is damaged",
-            f"deployctl status {entry.service}; the next deploy or rollback records it",
+            "the next deploy or rollback records it; what runs now:\n"
+            f"deployctl status {entry.service}",
         )
 
 
@@ -451,7 +452,7 @@ def _rollback(subject: Subject) -> Iterator[Finding]:
             "rollback",
             "rollback-none",
             f"there is nothing to go back to: {status.rollback_refusal}",
-            f"a deploy that succeeds gives one; or name a tag: deployctl history {status.service}",
+            f"a deploy that succeeds gives one; or name a tag:\ndeployctl history {status.service}",
         )
         return
     tag = status.rollback.release.tag
@@ -462,7 +463,7 @@ def _rollback(subject: Subject) -> Iterator[Finding]:
             "rollback",
             "rollback-image-missing",
             f"the image of {tag}, where it goes to, is not on the host: it would need the registry",
-            f"on the host: docker pull {_repository(subject) or 'REPOSITORY'}:{tag}",
+            f"on the host:\ndocker pull {_repository(subject) or 'REPOSITORY'}:{tag}",
         )
 
 

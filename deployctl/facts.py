@@ -391,7 +391,7 @@ def _garbled(why: str) -> HostError:
         "host-garbled",
         f"the host's answer cannot be understood: {why}",
         hint="a login script (.bashrc, /etc/profile.d) that prints text can cause this; "
-        "see it with: ssh USER@HOST true",
+        "see it with:\nssh USER@HOST true",
     )
 
 

@@ -146,7 +146,7 @@ def busy(host: str, holder: Holder) -> BusyError:
     return BusyError(
         "busy",
         f"{host} is busy: {holder.text}",
-        hint=f"wait for it (--wait 10m), or watch it: deployctl follow {host} {run}",
+        hint=f"wait for it (--wait 10m), or watch it:\ndeployctl follow {host} {run}",
     )
 
 
@@ -162,7 +162,7 @@ def held(hold: Hold) -> BusyError:
     return BusyError(
         "hold",
         f"deploys of this service are {hold.text}",
-        hint="wait, or talk to them; deployctl unhold lifts it, and a rollback stays allowed",
+        hint="wait, or talk to them (it is lifted with deployctl unhold); a rollback stays allowed",
     )
 
 
@@ -175,7 +175,7 @@ def current_is_expected(expected: str | None, running: Release | None) -> Verdic
         raise RefusedError(
             "current-unexpected",
             f"{shown(runs)} runs, not {shown(expected)}, as --expect-current says",
-            hint="look at what was deployed in between: deployctl history",
+            hint="look at what was deployed in between:\ndeployctl history",
         )
     return Verdict("expect-current", True, f"{expected} runs")
 
@@ -197,7 +197,7 @@ def run_is_not_older(origin: Origin, recorded: History, service: str) -> Verdict
             "run-older",
             f"{_run(run)} of {shown(run.workflow)} is older than {_run(newest.workflow_run)}, "
             f"whose {newest.action} of {newest.release.tag} was recorded here at {newest.at}",
-            hint=f"start a new run; to go back on purpose: deployctl rollback {service}",
+            hint=f"start a new run; to go back on purpose:\ndeployctl rollback {service}",
         )
     return Verdict("order", True, f"{_run(run)} is not older than {_run(newest.workflow_run)}")
 

@@ -415,7 +415,7 @@ def rollback_target(
             if not history.truncated
             else f"the part of the history that was read has nothing older than "
             f"{releases[0].release.tag}",
-            f"name a tag that succeeded here before: deployctl history {service}",
+            f"name a tag that succeeded here before:\ndeployctl history {service}",
         )
     _require_no_gap_after(history, target, service)
     return target
@@ -453,7 +453,7 @@ def named_target(history: History, service: str, tag: str) -> Entry:
         f"{tag} never succeeded on this host",
         f"recorded successes: {', '.join(known[:5])}"
         if known
-        else f"none is recorded: deployctl deploy {service} TAG",
+        else f"none is recorded:\ndeployctl deploy {service} TAG",
     )
 
 
@@ -521,7 +521,7 @@ def _no_success(service: str) -> NoTarget:
     return NoTarget(
         "no-success",
         f"no successful deploy of {service} is recorded on this host",
-        f"deployctl deploy {service} TAG, with a tag that is known to work",
+        f"deploy a tag that is known to work:\ndeployctl deploy {service} TAG",
     )
 
 
@@ -534,7 +534,7 @@ def _already_put_back(
         "already-put-back",
         f"the {last.action} of {last.release.tag} failed and {back} was put back by itself: "
         "there is nothing to undo",
-        f"to go further back: deployctl rollback {service} {further.release.tag}"
+        f"to go further back:\ndeployctl rollback {service} {further.release.tag}"
         if further
         else "there is no older recorded release to go to",
     )
@@ -557,7 +557,7 @@ def _require_no_gap_after(history: History, target: Entry, service: str) -> None
             "history-damaged",
             f"lines are missing from the history behind {target.release.tag}, "
             "so it may not be the previous release",
-            f"name the tag, if it is right: deployctl rollback {service} {target.release.tag}",
+            f"name the tag, if it is right:\ndeployctl rollback {service} {target.release.tag}",
         )
 
 

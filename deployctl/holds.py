@@ -189,7 +189,7 @@ def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
         "already-held",
         f"deploys of {service} on {host} are {held.text if held else 'held'} already",
         state=f"they stay held; {'that hold' if held else 'the hold'} was not replaced",
-        hint=f"talk to them: who lifts that hold (deployctl unhold {service}) must know of you",
+        hint=f"talk to them; whoever lifts that hold must know of you:\ndeployctl unhold {service}",
     )
 
 
@@ -220,5 +220,5 @@ def not_known(error: HostError, host: str, service: str) -> HostError:
         error.code,
         error.message,
         state=f"whether deploys of {service} on {host} are held is not known",
-        hint=f"deployctl status {service}; then run the command again",
+        hint=f"look, then run the command again:\ndeployctl status {service}",
     )

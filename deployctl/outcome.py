@@ -119,18 +119,23 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
         "restored",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: {_why(entry)}",
         state=f"{shown_tag(back)} is back and healthy",
-        hint=f"mend what the log shows and deploy a new commit; deployctl status {entry.service}",
+        hint="fix what the log shows and deploy a new commit; what runs now:\n"
+        f"deployctl status {entry.service}",
         details=_shown_logs(transcript),
         about=_about(entry),
     )
 
 
 def _broken(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
-    hint = f"deployctl status {entry.service}; then mend it and deploy again"
+    look = f"deployctl status {entry.service}"
     if entry.previous is None:
+        hint = f"look what runs, then fix it and deploy again:\n{look}"
         state = "the failed release was left as it is: there was no earlier release to put back"
     else:
-        hint += f", or deployctl rollback {entry.service}"
+        hint = (
+            f"look what runs; then fix it and deploy again, or roll back:\n{look}\n"
+            f"deployctl rollback {entry.service}"
+        )
         why = REASONS.get(transcript.restore_reason, "it did not get healthy")
         state = (
             f"{shown_tag(entry.previous.tag)} could not be put back either ({why}): "
@@ -152,7 +157,7 @@ def _interrupted(entry: history.Entry, host: str, service: str) -> DeployctlErro
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} left no outcome: it was "
         "killed, or its line in the history is damaged",
         state="not settled: what runs is what it had reached",
-        hint=f"deployctl status {service}; then deploy again or roll back",
+        hint=f"look what runs; then deploy again, or roll back:\ndeployctl status {service}",
         about=_about(entry),
     )
 
@@ -190,7 +195,7 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
         return BusyError(
             CHANGED_WHILE_WAITING if transcript.waited else CHANGED_MEANWHILE,
             f"{what} on {host} while this command was deciding",
-            hint=f"look at it (deployctl status {service}) and run the command again",
+            hint=f"look at it, and run the command again:\ndeployctl status {service}",
         )
     if transcript.end == "refused" and transcript.what == ENV_FILE:
         return env_file_foreign(transcript.lines, host)

@@ -49,10 +49,10 @@ def script_failed(host: Host, completed: Completed) -> HostError:
     words = completed.stderr.decode("utf-8", "replace").strip().splitlines()[-5:]
     if host.sudo:
         hint = (
-            f"does sudo -n work there? On the host, as root: visudo -f /etc/sudoers.d/{host.user}"
+            f"does sudo -n work there? On the host, as root:\nvisudo -f /etc/sudoers.d/{host.user}"
         )
     else:
-        hint = "can the user run sh there? Try: ssh USER@HOST sh -c true"
+        hint = "can the user run sh there? Try:\nssh USER@HOST sh -c true"
     return HostError(
         "script-failed",
         f"the commands on {host.name} ended with exit status {completed.exit_status}",
@@ -79,8 +79,7 @@ def env_file_foreign(problems: Iterable[str], host: str) -> HostError:
         "env-file-foreign",
         f"the tag cannot be kept in the project's .env on {host}, as persist = true asks for: "
         + "; ".join(said),
-        hint=f"on the host, as root: {' && '.join(commands)} (or take persist out of the "
-        "inventory)",
+        hint="take persist out of the inventory, or on the host, as root:\n" + "\n".join(commands),
     )
 
 
@@ -172,8 +171,8 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
         return HostError(
             "docker-denied",
             f"{facts.user} may not use docker on {host.name}",
-            hint=f"on the host, as root: usermod -aG docker {facts.user} "
-            f"(or sudo = true in [hosts.{host.name}])",
+            hint=f"set sudo = true in [hosts.{host.name}], or on the host, as root:\n"
+            f"usermod -aG docker {facts.user}",
         )
     reasons = {
         "missing": "is not running: its socket does not exist",
@@ -183,7 +182,7 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
     return HostError(
         "docker-down",
         f"docker on {host.name} {reasons.get(facts.docker_problem, 'does not answer')}",
-        hint="on the host: systemctl status docker",
+        hint="on the host:\nsystemctl status docker",
     )
 
 
@@ -205,7 +204,7 @@ def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
     yield HostError(
         "state-foreign",
         what,
-        hint=f"on the host, as root: {command} (or set state_directory in the inventory)",
+        hint=f"set state_directory in the inventory, or on the host, as root:\n{command}",
     )
 
 
@@ -215,7 +214,7 @@ def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostErr
         yield HostError(
             "history-unreadable",
             f"{path} on {host.name} is there but {facts.user} cannot read it",
-            hint=f"on the host, as root: chown {facts.user} {path}",
+            hint=f"on the host, as root:\nchown {facts.user} {path}",
         )
 
 
@@ -225,7 +224,7 @@ def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
             "killed-at-logout",
             f"logind on {host.name} kills what {facts.user} leaves running at logout "
             "(KillUserProcesses=yes): a deploy would die with the connection",
-            hint=f"on the host, as root: loginctl enable-linger {facts.user}",
+            hint=f"on the host, as root:\nloginctl enable-linger {facts.user}",
         )
 
 
@@ -256,7 +255,7 @@ def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostErr
     return HostError(
         "compose-invalid",
         f"docker compose cannot resolve the compose files of {service.name} on {host.name}",
-        hint=f"correct what compose says; to see it on the host, as {facts.user}: "
+        hint=f"correct what compose says; to see it on the host, as {facts.user}:\n"
         f"cd {shlex.quote(service.directory)} && {resolve.as_shell()}",
         details=facts.complaints,
     )

@@ -110,9 +110,8 @@ def _down(failure: FetchFailure, fetch: Fetch) -> RefusedError:
         "registry-down",
         f"the registry {fetch.image.registry} cannot be reached from {fetch.host}, so "
         f"{fetch.image} cannot be fetched",
-        hint="is it up, and can the host reach it (DNS, firewall, proxy)? "
-        f"deployctl check {fetch.service} asks it again. What is kept on the host can be rolled "
-        "back to without it",
+        hint="is it up, and can the host reach it (DNS, firewall, proxy)? What is kept on the host "
+        f"can be rolled back to without it. To ask it again:\ndeployctl check {fetch.service}",
         details=failure.words,
     )
 
@@ -120,7 +119,7 @@ def _down(failure: FetchFailure, fetch: Fetch) -> RefusedError:
 def _denied(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     server, user, repository = fetch.image.registry, fetch.user, fetch.image.repository
     setting = f"services.{fetch.service}.registry in the inventory"
-    hint = f"on the host, as {user}: docker login {server} (or set {setting})"
+    hint = f"set {setting}, or on the host, as {user}:\ndocker login {server}"
     if fetch.login:
         who = shown(fetch.login.username)
         if failure.login_failed:
@@ -145,6 +144,6 @@ def _unknown(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     return RefusedError(
         "not-fetched",
         f"docker on {fetch.host} cannot {doing}, and says why in its own words",
-        hint=f"put that right, and ask again with: deployctl check {fetch.service}",
+        hint=f"put that right, and ask again:\ndeployctl check {fetch.service}",
         details=failure.words,
     )

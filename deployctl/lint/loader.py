@@ -81,7 +81,7 @@ def _missing(message: str) -> UsageError:
         "workflows-missing",
         message,
         state=_NO_HOST,
-        hint="give the repository: deployctl lint DIR",
+        hint="give the repository:\ndeployctl lint DIR",
     )
 
 

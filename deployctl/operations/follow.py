@@ -31,7 +31,7 @@ def follow(link: Link, services: Sequence[Service], run: str, observer: Observer
         raise UsageError(
             "run-invalid",
             f"{shown(run)} is not the id of a run",
-            hint="deployctl history names the runs, as 20261124t120000z-1a2b3c4d",
+            hint="it looks like 20261124t120000z-1a2b3c4d; the runs are in:\ndeployctl history",
         )
     started = time.monotonic()
     observer(StepStarted(link.host.name, Phase.CONNECT))

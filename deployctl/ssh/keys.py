@@ -172,7 +172,7 @@ def _decrypt(pem: bytes, passphrase: str | None, source: str) -> Any:
         raise PassphraseNeededError(
             "key-unusable",
             f"the private key in {source} is encrypted and no passphrase is given",
-            hint="give `passphrase`, use ssh-agent, or make a key of its own for deployments: "
+            hint="give `passphrase`, use ssh-agent, or make a key of its own for deployments:\n"
             'ssh-keygen -t ed25519 -N "" -f deploy_key',
         )
     return key if key is not None else _parse(pem, passphrase, source)

@@ -121,7 +121,7 @@ def test_a_login_that_nobody_gave_is_said_to_be_missing(client: Client, vps: Vps
     error = ended.json["error"]
     assert error["code"] == "registry-denied"
     assert f"{REGISTRY_AUTH} asks for a login, and deploy has none" in error["message"]
-    assert f"as deploy: docker login {REGISTRY_AUTH}" in error["hint"]
+    assert f"as deploy:\ndocker login {REGISTRY_AUTH}" in error["hint"]
 
 
 def test_a_login_of_the_host_that_expired_is_asked_about(client: Client, vps: Vps) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deployctl.render.hint import Hint
 from tests.unit.source import SOURCES, error_calls, error_classes
 
 
@@ -98,3 +100,39 @@ def test_an_error_without_one_would_be_found(statement: str, found: bool) -> Non
     source = f"def outer():\n  def inner():\n    {statement}\n"
 
     assert errors_without_hint(source) == ([3] if found else [])
+
+
+# ---------------------------------------------------------------- commands to copy
+
+
+def commands_amid_prose(source: str) -> list[str]:
+    """The lines of errors' hints in which a command is not alone."""
+    calls = error_calls(ast.parse(source), error_classes())
+    lines = [line for call in calls for text in _texts(_hint(call)) for line in text.split("\n")]
+    told = [line for line in lines if re.search(_CALL, line)]
+    return [line for line in told if Hint.of(line).commands != (line.strip(),)]
+
+
+_CALL = "deployctl (deploy|rollback|status|history|follow|check|hold|unhold|lint) "
+
+
+def _texts(hint: ast.expr | None) -> Iterator[str]:
+    """The texts that a hint can be, with VALUE where one is put in."""
+    if isinstance(hint, ast.IfExp):
+        yield from (*_texts(hint.body), *_texts(hint.orelse))
+    elif isinstance(hint, ast.Constant):
+        yield str(hint.value)
+    elif isinstance(hint, ast.JoinedStr):
+        parts = hint.values
+        yield "".join(str(p.value) if isinstance(p, ast.Constant) else "VALUE" for p in parts)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: "/".join(path.parts[-2:]))
+def test_a_command_in_a_hint_has_a_line_of_its_own(path: Path) -> None:
+    assert commands_amid_prose(path.read_text("utf-8")) == []
+
+
+def test_a_command_amid_prose_is_found() -> None:
+    source = 'raise UsageError("x", "y", hint=f"deployctl status {name}; then go on")'
+    assert commands_amid_prose(source) == ["deployctl status VALUE; then go on"]
+    assert commands_amid_prose(source.replace("; then go on", "")) == []

@@ -119,7 +119,7 @@ def test_an_env_file_that_was_taken_away_meanwhile_is_named_with_the_command() -
     found = error(Transcript(end="refused", what=".env", text=text))
 
     assert (found.code, found.state) == ("env-file-foreign", errors.UNTOUCHED)
-    assert "chown deploy /opt/infra/compose && chown deploy /opt/infra/compose/.env" in found.hint
+    assert "chown deploy /opt/infra/compose\nchown deploy /opt/infra/compose/.env" in found.hint
 
 
 def test_a_full_disk_is_told_with_the_directory_and_what_is_safe_to_remove() -> None:

@@ -70,7 +70,7 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             facts(foreign_files=("not-there",), group="apps"),
             "state-foreign",
             "/opt/infra/.deployctl on vps is not there",
-            "as root: install -d -o deploy -g apps -m 0700 /opt/infra/.deployctl (",
+            "as root:\ninstall -d -o deploy -g apps -m 0700 /opt/infra/.deployctl",
         ),
         (
             facts(history=History(readable=False)),
@@ -101,7 +101,7 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             facts(configuration=None, complaints=("yaml: line 3",)),
             "compose-invalid",
             "cannot resolve",
-            "as deploy: cd /opt/infra && IMAGE_TAG=sha-0000000 docker compose -f",
+            "as deploy:\ncd /opt/infra && IMAGE_TAG=sha-0000000 docker compose -f",
         ),
     ],
 )

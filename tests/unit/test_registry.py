@@ -68,14 +68,14 @@ def test_docker_passes_on_what_the_registry_answered(words: str, answer: Answer)
             FETCH,
             "registry-denied",
             "r.example asks for a login, and deploy has none on vps",
-            "as deploy: docker login r.example",
+            "as deploy:\ndocker login r.example",
         ),
         (
             FetchFailure((DENIED,), False, host_has_login=True),
             FETCH,
             "registry-denied",
             "refuses the login that deploy has on vps: it has expired",
-            "as deploy: docker login r.example",
+            "as deploy:\ndocker login r.example",
         ),
         (
             FetchFailure((DENIED,), False, login_failed=True),
