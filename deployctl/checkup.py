@@ -448,11 +448,15 @@ def _mib(kib: int) -> str:
 def _rollback(subject: Subject) -> Iterator[Finding]:
     status = drift.judge(subject.facts, subject.service, subject.host.name)
     if not status.rollback:
+        kept = drift.kept_unrecorded(subject.facts, status.service)
         yield _warning(
             "rollback",
             "rollback-none",
             f"there is nothing to go back to: {status.rollback_refusal}",
-            f"a deploy that succeeds gives one; or name a tag:\ndeployctl history {status.service}",
+            drift.deploy_of_kept(kept, status.service)
+            if kept
+            else "a deploy that succeeds gives one; or name a tag:\n"
+            f"deployctl history {status.service}",
         )
         return
     tag = status.rollback.release.tag

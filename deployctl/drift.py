@@ -9,6 +9,9 @@ from deployctl.compose import ConfiguredService
 from deployctl.facts import HostFacts
 from deployctl.inventory import Service
 from deployctl.model import Container, Health, Release, RolledBackTo, State, StatusResult
+from deployctl.scripts import kept_repository
+
+_MOST_KEPT = 5
 
 
 def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0) -> StatusResult:
@@ -170,6 +173,32 @@ def _rollback(
     except history.NoTarget as none:
         return None, none.reason
     return history.as_target(entry), ""
+
+
+def kept_unrecorded(facts: HostFacts, service: str) -> tuple[str, ...]:
+    """Return the tags of kept images that the history does not know, newest first.
+
+    Where the history was lost they are all that tells what ran here before. What runs now is left
+    out, and so is what is recorded: if it did not succeed, nobody wants it back.
+    """
+    known = {entry.release.tag for entry in facts.history.of(service)}
+    running = {c.image_id for c in facts.containers or () if c.service == service}
+    kept = (i for i in facts.images if i.repository == kept_repository(service))
+    return tuple(
+        image.tag
+        for image in kept
+        if history.is_usable_tag(image.tag)
+        and image.tag not in known
+        and image.image_id not in running
+    )
+
+
+def deploy_of_kept(kept: Sequence[str], service: str) -> str:
+    """Return what to type where a rollback has no target and these tags are kept."""
+    return (
+        f"kept on this host, newest first, and not in its history: {', '.join(kept[:_MOST_KEPT])}. "
+        f"For one that you know to work: deployctl deploy {service} {kept[0]}"
+    )
 
 
 def _with_digest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deployctl import gates, history
+from deployctl import drift, gates, history
 from deployctl.errors import RefusedError
 from deployctl.link import Link
 from deployctl.model import Action, Release, RunResult
@@ -12,6 +12,8 @@ from deployctl.operations.change import change, decide_again_after_waiting, fetc
 from deployctl.operations.report import Report
 from deployctl.operations.request import Request
 from deployctl.situation import Situation
+
+_NOT_RECORDED = {"no-success", "no-older-success", "never-succeeded"}
 
 
 def rollback(link: Link, request: Request) -> RunResult:
@@ -61,7 +63,18 @@ def _target(request: Request, situation: Situation) -> history.Entry:
             recorded, name, situation.running, well=situation.well, digests=situation.digests
         )
     except history.NoTarget as none:
-        raise RefusedError(none.code, none.reason, hint=none.hint) from None
+        raise RefusedError(
+            none.code, none.reason, hint=_next_step(none, request, situation)
+        ) from None
+
+
+def _next_step(none: history.NoTarget, request: Request, situation: Situation) -> str:
+    """A deploy of what is kept on the host, where the history does not know of it."""
+    kept = drift.kept_unrecorded(situation.facts, request.service.name)
+    wanted = [tag for tag in kept if request.tag in {None, tag}]
+    if none.code not in _NOT_RECORDED or not wanted:
+        return none.hint
+    return drift.deploy_of_kept(wanted, request.service.name)
 
 
 def _fetch_again(report: Report, target: history.Entry) -> Release:

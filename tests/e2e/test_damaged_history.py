@@ -7,6 +7,7 @@ all tests share the host, and each brings its own damage.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -158,6 +159,13 @@ def test_without_a_recorded_success_there_is_no_target(recorded: Recorded, how: 
 
     assert ended.exit_status == 3, ended.text
     assert ended.json["error"]["code"] == "no-success"
+    hint = ended.json["error"]["hint"]
+    kept = re.search(rf"deployctl deploy {SERVICE} (sha-\S+)$", hint)
+    assert kept, hint
+    assert kept[1] in {release.tag for release in GOOD}
+    # The command that is named would go on from here.
+    planned = recorded.client.run("deploy", SERVICE, kept[1], "--dry-run")
+    assert planned.exit_status == 0, planned.text
     row = status(recorded.client)
     assert (row["state"], row["recorded"], row["rollback"]) == ("untracked", None, None)
     assert recorded.client.run("history").exit_status == 0

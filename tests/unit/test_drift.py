@@ -13,6 +13,7 @@ from deployctl.facts import Hold, Holder, HostFacts
 from deployctl.history import INTERRUPTED, STARTED, History, parse
 from deployctl.image import Reference
 from deployctl.model import Health, LocalImage, Release, State, StatusResult
+from tests.unit import build
 from tests.unit.build import (
     REPOSITORY,
     SERVICE,
@@ -192,6 +193,26 @@ def test_an_image_without_a_tag_is_something_else() -> None:
     by_digest = container(2, reference=Reference(REPOSITORY, "", digest(2)))
 
     assert status(facts(by_digest, history=successes(2))).state is State.UNTRACKED
+
+
+def test_what_is_kept_and_not_recorded_is_all_that_a_lost_history_leaves() -> None:
+    kept = tuple(
+        LocalImage(build.image_id(number), f"deployctl/{build.WEB}", name, "<none>")
+        for number, name in [(4, tag(4)), (3, tag(3)), (2, tag(2)), (9, "latest"), (1, tag(1))]
+    )
+    other = LocalImage(build.image_id(5), "deployctl/other", tag(5), "<none>")
+    found = build.facts(
+        build.container(4),
+        images=(*kept, other),
+        history=build.recorded(build.entry(1, 3, "broken")),
+    )
+
+    unrecorded = drift.kept_unrecorded(found, build.WEB)
+
+    assert unrecorded == (tag(2), tag(1))
+    said = drift.deploy_of_kept(unrecorded, build.WEB)
+    assert f"{tag(2)}, {tag(1)}. " in said
+    assert said.endswith(f"deployctl deploy web {tag(2)}")
 
 
 @pytest.mark.parametrize(
