@@ -197,7 +197,7 @@ def deploy_of_kept(kept: Sequence[str], service: str) -> str:
     """Return what to type where a rollback has no target and these tags are kept."""
     return (
         f"kept on this host, newest first, and not in its history: {', '.join(kept[:_MOST_KEPT])}. "
-        f"For one that you know to work: deployctl deploy {service} {kept[0]}"
+        f"For one that you know to work:\ndeployctl deploy {service} {kept[0]}"
     )
 
 

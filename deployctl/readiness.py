@@ -103,9 +103,12 @@ def disk_full(directory: str, host: str, free_kib: int | None) -> HostError:
 def make_room(directory: str) -> str:
     """Return what to do about a full disk: nothing that takes away what a rollback goes to."""
     return (
-        f"see what fills it, on the host: df -h {shlex.quote(directory)}; docker system df. "
-        "docker image prune and docker builder prune are safe; docker image prune -a is not: it "
-        "removes the releases that are kept for a rollback"
+        "see on the host what fills it. Never docker image prune -a: that removes the releases "
+        "that are kept for a rollback. These look, and make room without that:\n"
+        f"df -h {shlex.quote(directory)}\n"
+        "docker system df\n"
+        "docker image prune\n"
+        "docker builder prune"
     )
 
 

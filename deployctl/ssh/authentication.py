@@ -146,10 +146,10 @@ def _let_in(target: Target, identity: Identity) -> str:
     options = "" if target.is_jump else "restrict "
     line = f"{options}{identity.key.get_name()} {identity.key.get_base64()} deployctl"
     return (
-        f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console): "
-        f"su {user} -c 'umask 077; mkdir -p ~/.ssh; echo \"{line}\" >>~/.ssh/authorized_keys' "
-        "(no such user yet: see the README, First deploy). If it is there already, "
-        "journalctl -u ssh says why it is refused"
+        f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console); where "
+        "the user is not there yet, see the README, First deploy; where the key is, the host's log "
+        "says why it is refused (journalctl -u ssh):\n"
+        f"su {user} -c 'umask 077; mkdir -p ~/.ssh; echo \"{line}\" >>~/.ssh/authorized_keys'"
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from deployctl.errors import HostError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from deployctl.ssh.failures import Place
@@ -244,8 +244,8 @@ class HostKeyPolicy:
                 [f"{k.key_type} {fingerprint(k.blob)} ({k.source})" for k in self._known],
                 key_type,
                 blob,
-                f"remove the old one: {' && '.join(removals)}. Then run the command again: it "
-                "shows the line to add",
+                "remove the old one with the next command, and try again: that shows what to add",
+                removals,
             )
 
     def _check_pin(self, pin: Pin, key_type: str, blob: bytes) -> None:
@@ -257,6 +257,7 @@ class HostKeyPolicy:
             key_type,
             blob,
             f'change {pin.setting} to "{fingerprint(blob)}"',
+            (),
         )
         if key_type == pin.key_type:
             raise error
@@ -265,32 +266,33 @@ class HostKeyPolicy:
 
     def _unknown_error(self, key_type: str, blob: bytes) -> HostError:
         shown = fingerprint(blob)
+        remedy, lines = self._remedy(key_type, blob)
         return HostError(
             "host-key-unknown",
             f"the identity of {self._place} is not known: it shows the {key_type} key {shown}",
-            hint=f"compare it with `{_read_it(key_type)}`, typed on the host's console; "
-            f"only if they are the same, {self._remedy(key_type, blob)}",
+            hint=f"read its key on the host's console; only if it is the same, {remedy}:\n"
+            + "\n".join([_read_key(key_type), *lines]),
         )
 
-    def _remedy(self, key_type: str, blob: bytes) -> str:
+    def _remedy(self, key_type: str, blob: bytes) -> tuple[str, list[str]]:
         if not self._is_jump:
-            return f'add to [hosts.{self._place.label}]: host_key = "{fingerprint(blob)}"'
+            return f'add to [hosts.{self._place.label}]: host_key = "{fingerprint(blob)}"', []
         name = self._place.hostname
         if self._place.port != 22:  # noqa: PLR2004
             name = f"[{name}]:{self._place.port}"
         key = base64.b64encode(blob).decode("ascii")
-        return f"add this line to known_hosts: {name} {key_type} {key}"
+        return "add the second line to known_hosts", [f"{name} {key_type} {key}"]
 
     def _mismatch_error(
-        self, expected: list[str], key_type: str, blob: bytes, edit: str
+        self, expected: list[str], key_type: str, blob: bytes, edit: str, commands: Iterable[str]
     ) -> HostError:
         return HostError(
             "host-key-mismatch",
             f"{self._place} is not the host it was: expected {' or '.join(expected)}, "
             f"but it shows {key_type} {fingerprint(blob)}",
-            hint="was it reinstalled? If not, somebody is between here and there: stop. Compare "
-            f"with `{_read_it(key_type)}`, typed on the host's console; only if that shows "
-            f"{fingerprint(blob)}, {edit}",
+            hint="was it reinstalled? If not, somebody is between here and there: stop. Read its "
+            f"key on the host's console; only if it is {fingerprint(blob)}, {edit}:\n"
+            + "\n".join([_read_key(key_type), *commands]),
         )
 
     def _revoked_error(self, key: KnownKey) -> HostError:
@@ -302,7 +304,7 @@ class HostKeyPolicy:
         )
 
 
-def _read_it(key_type: str) -> str:
+def _read_key(key_type: str) -> str:
     """The command that shows, on the host itself, the fingerprint of its key of this type."""
     name = key_type.removeprefix("ssh-").split("-", maxsplit=1)[0]
     return f"ssh-keygen -lf /etc/ssh/ssh_host_{name}_key.pub"

@@ -24,14 +24,14 @@ def test_a_fresh_host_and_a_broken_compose_file_are_put_right_by_the_command_tha
 ) -> None:
     vps.run(f"chown root: {INFRA}")
     fresh = refuse(ready, vps, 4, "deploy", SERVICE, GOOD[0].tag, "--json")
-    vps.run(remedy(fresh, r"as root: (install -d .*) \(or"))
+    vps.run(remedy(fresh, r"(?m)^(install -d .*)$"))
     deploy(ready, vps, GOOD[0])
     assert vps.run(f"stat -c '%U %a' {host.STATE}").stdout == "deploy 700\n"
     deploy(ready, vps, GOOD[1])
 
     edit(vps, BACKEND_FILE, "services:", "services: [")
     broken = refuse(ready, vps, 4, "rollback", SERVICE, "--json")
-    show = remedy(broken, "as deploy: (cd .*)")
+    show = remedy(broken, r"(?m)^(cd .*)$")
     shown = vps.run(show, user="deploy", check=False)
     assert shown.returncode != 0
     assert broken.json["error"]["details"][-1] in shown.stderr

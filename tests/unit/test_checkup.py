@@ -143,7 +143,7 @@ def test_a_full_disk_says_whether_a_rollback_has_its_reserve_and_how_to_make_roo
 
     assert "but for a reserve of 64 KiB" in kept.message
     assert "no reserve left" in used.message
-    assert "docker image prune -a is not" in kept.remedy
+    assert "Never docker image prune -a" in kept.remedy
 
 
 def test_everything_that_is_wrong_is_found_at_once() -> None:

@@ -379,7 +379,7 @@ def test_another_key_than_the_pinned_one_is_refused(server: LoopbackServer) -> N
     assert error.code == "host-key-mismatch"
     assert server.fingerprints[0] in error.message
     edit = f'hosts.vps.host_key in the inventory to "{server.fingerprints[0]}"'
-    assert f"only if that shows {server.fingerprints[0]}, change {edit}" in error.hint
+    assert f"only if it is {server.fingerprints[0]}, change {edit}" in error.hint
     assert "change VPS_HOST_KEY (hosts.vps.host_key in the inventory) to" in from_a_variable.hint
     assert not [entry for entry in server.log if entry.startswith("auth")]
 
@@ -449,7 +449,8 @@ def test_a_wrong_key_is_named(server: LoopbackServer) -> None:
     assert "ssh-ed25519 SHA256:" in error.details[0]
     assert "DEPLOY_SSH_KEY" in error.details[0]
     public = keys.load(key, None, "").key.get_base64()
-    assert f"(ssh -p {server.port} root@127.0.0.1, or its console): su deploy -c '" in error.hint
+    assert f"ssh -p {server.port} root@127.0.0.1, or its console" in error.hint
+    assert error.hint.splitlines()[1].startswith("su deploy -c 'umask 077; ")
     assert f'echo "restrict ssh-ed25519 {public} deployctl" >>~/.ssh/authorized_keys' in error.hint
 
 
