@@ -146,9 +146,9 @@ def _let_in(target: Target, identity: Identity) -> str:
     options = "" if target.is_jump else "restrict "
     line = f"{options}{identity.key.get_name()} {identity.key.get_base64()} deployctl"
     return (
-        f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console); where "
-        "the user is not there yet, see the README, First deploy; where the key is, the host's log "
-        "says why it is refused (journalctl -u ssh):\n"
+        f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console). No "
+        "such user yet: see the README, First deploy. If the key is there, journalctl -u ssh says "
+        "why it is refused:\n"
         f"su {user} -c 'umask 077; mkdir -p ~/.ssh; echo \"{line}\" >>~/.ssh/authorized_keys'"
     )
 

@@ -244,7 +244,7 @@ class HostKeyPolicy:
                 [f"{k.key_type} {fingerprint(k.blob)} ({k.source})" for k in self._known],
                 key_type,
                 blob,
-                "remove the old one with the next command, and try again: that shows what to add",
+                "remove the old one (second line) and try again, which shows what to add",
                 removals,
             )
 
@@ -256,8 +256,8 @@ class HostKeyPolicy:
             [f"{pin.fingerprint} ({pin.setting})"],
             key_type,
             blob,
-            f'change {pin.setting} to "{fingerprint(blob)}"',
-            (),
+            f"put the second line into {pin.setting}",
+            [fingerprint(blob)],
         )
         if key_type == pin.key_type:
             raise error
@@ -276,7 +276,8 @@ class HostKeyPolicy:
 
     def _remedy(self, key_type: str, blob: bytes) -> tuple[str, list[str]]:
         if not self._is_jump:
-            return f'add to [hosts.{self._place.label}]: host_key = "{fingerprint(blob)}"', []
+            line = f'host_key = "{fingerprint(blob)}"'
+            return f"add the second line to [hosts.{self._place.label}]", [line]
         name = self._place.hostname
         if self._place.port != 22:  # noqa: PLR2004
             name = f"[{name}]:{self._place.port}"
@@ -291,7 +292,7 @@ class HostKeyPolicy:
             f"{self._place} is not the host it was: expected {' or '.join(expected)}, "
             f"but it shows {key_type} {fingerprint(blob)}",
             hint="was it reinstalled? If not, somebody is between here and there: stop. Read its "
-            f"key on the host's console; only if it is {fingerprint(blob)}, {edit}:\n"
+            f"key on the host's console; only if it is the same, {edit}:\n"
             + "\n".join([_read_key(key_type), *commands]),
         )
 
