@@ -8,7 +8,15 @@ from deployctl import history
 from deployctl.compose import ConfiguredService
 from deployctl.facts import HostFacts
 from deployctl.inventory import Service
-from deployctl.model import Container, Health, Release, RolledBackTo, State, StatusResult
+from deployctl.model import (
+    Container,
+    Health,
+    Release,
+    RolledBackTo,
+    State,
+    StatusResult,
+    UnfinishedRun,
+)
 from deployctl.scripts import kept_repository
 
 _MOST_KEPT = 5
@@ -47,7 +55,8 @@ def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0
         rollback_image_present=bool(target and facts.has_image(target.release.image_id)),
         rollback_refusal=refusal,
         hold=facts.hold.text if facts.hold else "",
-        busy=facts.holder.text if facts.holder else "",
+        run_in_progress=facts.holder,
+        interrupted_run=_interrupted_run(facts, service.name),
         notes=recorded.problems,
         seconds=seconds,
     )
@@ -61,10 +70,9 @@ def state_of(
     digests: Sequence[str] = (),
 ) -> State:
     """Return the one word for it; what hides the rest comes first."""
-    unfinished = any(entry.service == service for entry in facts.history.unfinished())
     if facts.holder and (facts.holder.service in {"", service}):
         return State.DEPLOYING
-    if unfinished:
+    if _interrupted_run(facts, service):
         return State.INTERRUPTED
     if not any(c.up for c in containers):
         return State.NOT_RUNNING
@@ -76,6 +84,17 @@ def state_of(
     if not history.same_release(last.release, running, digests):
         return State.MOVED
     return State.IN_SYNC if all(c.well for c in containers) else State.UNHEALTHY
+
+
+def _interrupted_run(facts: HostFacts, service: str) -> UnfinishedRun | None:
+    """The service's newest run that left no outcome, and is not the one that goes on."""
+    going_on = facts.holder.run if facts.holder else ""
+    for entry in reversed(facts.history.unfinished()):
+        if entry.service == service and entry.run != going_on:
+            return UnfinishedRun(
+                entry.run, entry.by, entry.action, service, entry.release.tag, entry.at
+            )
+    return None
 
 
 def changes_since_made(
@@ -167,8 +186,12 @@ def _rollback(
 ) -> tuple[RolledBackTo | None, str]:
     well = bool(containers) and all(c.well for c in containers)
     try:
-        entry = history.rollback_target(
-            facts.history, service.name, running, well=well, digests=digests
+        entry = (
+            history.target_during_deploy(facts.history, service.name)
+            if facts.deploys(service.name)
+            else history.rollback_target(
+                facts.history, service.name, running, well=well, digests=digests
+            )
         )
     except history.NoTarget as none:
         return None, none.reason

@@ -20,31 +20,12 @@ from deployctl import history
 from deployctl.compose import Configuration
 from deployctl.errors import HostError
 from deployctl.image import Reference, is_digest
-from deployctl.model import Container, Health, LocalImage
+from deployctl.model import Action, Container, Health, LocalImage, UnfinishedRun
 
 REVISION_LABEL = "org.opencontainers.image.revision"
 _LABEL = "com.docker.compose."
 _SIGNATURE = "signature "
 _TIMED_OUT = {124, 137, 143}  # of timeout, and of BusyBox's
-
-
-@dataclass(frozen=True)
-class Holder:
-    """Who holds a host's lock: what the run wrote into the lock file."""
-
-    run: str = ""
-    by: str = ""
-    action: str = ""
-    service: str = ""
-    tag: str = ""
-    since: str = ""
-
-    @property
-    def text(self) -> str:
-        """In words, for a message."""
-        if not self.run:
-            return "another deployctl run"
-        return f"{self.action} of {self.service} {self.tag} by {self.by}, since {self.since}"
 
 
 @dataclass(frozen=True)
@@ -121,7 +102,7 @@ class HostFacts:
     compose_missing: bool = False
     complaints: tuple[str, ...] = ()
     history: history.History = field(default_factory=history.History)
-    holder: Holder | None = None
+    holder: UnfinishedRun | None = None
     hold: Hold | None = None
     foreign_files: tuple[str, ...] = ()
     free_kib: int | None = None
@@ -147,6 +128,11 @@ class HostFacts:
         named = (reference.repository, reference.tag or "latest")
         found = (i.image_id for i in self.images if (i.repository, i.tag) == named)
         return "" if reference.digest else next(found, "")
+
+    def deploys(self, service: str) -> bool:
+        """Whether the run that is changing the host is a deploy of this service."""
+        run = self.holder
+        return run is not None and run.action == Action.DEPLOY and run.service == service
 
     def has_image(self, image_id: str) -> bool:
         """Whether the content is on the host."""
@@ -315,16 +301,16 @@ def read_measures(output: bytes) -> Measures:
     )
 
 
-def read_holder(data: bytes) -> Holder:
+def read_holder(data: bytes) -> UnfinishedRun:
     """Read a lock file's content; what cannot be read is an unknown holder."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        return Holder()
+        return UnfinishedRun()
     if not isinstance(value, dict):
-        return Holder()
+        return UnfinishedRun()
     names = ("run", "by", "action", "service", "tag", "since")
-    return Holder(**{name: str(value.get(name, "")) for name in names})
+    return UnfinishedRun(**{name: str(value.get(name, "")) for name in names})
 
 
 def read_hold(data: bytes) -> Hold:
@@ -475,7 +461,7 @@ def _history(facts: Mapping[str, Mapping[str, Any]]) -> history.History:
     return history.parse(output.data, size=size)
 
 
-def _holder(facts: Mapping[str, Mapping[str, Any]]) -> Holder | None:
+def _holder(facts: Mapping[str, Mapping[str, Any]]) -> UnfinishedRun | None:
     if facts.get("lock", {}).get("state") != "held":
         return None
     return read_holder(_output(facts, "holder").data)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from deployctl.compose import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
-from deployctl.facts import FetchedImage, Hold, Holder, HostFacts
+from deployctl.facts import FetchedImage, Hold, HostFacts
 from deployctl.history import Entry, History
 from deployctl.image import is_digest, shown, tag_problem
 from deployctl.inventory import Gates, Registry, Service, Signature
-from deployctl.model import Container, Origin, Release, WorkflowRun
+from deployctl.model import Container, Origin, Release, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
 
 
@@ -140,13 +140,13 @@ def not_busy(facts: HostFacts, host: str, *, wait: float) -> Verdict:
     return Verdict("busy", True, "another run is waited for" if facts.holder else "no other run")
 
 
-def busy(host: str, holder: Holder) -> BusyError:
+def busy(host: str, holder: UnfinishedRun) -> BusyError:
     """Return the error that names who holds a host."""
-    run = holder.run or "RUN"
+    look = holder.follow_command(host) or "deployctl status"
     return BusyError(
         "busy",
         f"{host} is busy: {holder.text}",
-        hint=f"wait for it (--wait 10m), or watch it:\ndeployctl follow {host} {run}",
+        hint=f"wait for it (--wait 10m), or watch it:\n{look}",
     )
 
 

@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from deployctl.errors import BusyError, DeployctlError, HostError, UsageError
-from deployctl.facts import Hold, Holder, decode, read_hold, read_holder
+from deployctl.facts import Hold, decode, read_hold, read_holder
 from deployctl.image import shown
-from deployctl.model import Origin
+from deployctl.model import Origin, UnfinishedRun
 
 LONGEST_REASON = 200
 """Characters; a reason stands in one line of a table."""
@@ -75,7 +75,7 @@ class Answer:
     before: Hold | None
     now: Hold | None
     seen: str
-    holder: Holder | None
+    holder: UnfinishedRun | None
 
 
 def checked_reason(text: str) -> str:

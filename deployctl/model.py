@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +10,13 @@ from enum import StrEnum
 from deployctl.errors import DeployctlError
 from deployctl.image import Reference
 from deployctl.verdict import Verdict
+
+_RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{7,63}\Z", re.ASCII)
+
+
+def is_run_id(text: str) -> bool:
+    """Whether a text can be a run's id: it names a directory on the host."""
+    return _RUN_ID.match(text) is not None
 
 
 class Action(StrEnum):
@@ -120,6 +128,40 @@ class Release:
 
 
 @dataclass(frozen=True)
+class UnfinishedRun:
+    """A run without an outcome: it holds the host's lock, or it was killed.
+
+    What is not known is empty: a lock file may be unreadable, or of a run that just began.
+
+    Attributes:
+        run: its id, as the host has it.
+        by: the workflow's actor, or user@machine.
+        action: deploy or rollback.
+        service: of the inventory.
+        tag: what was asked for.
+        since: when it began, RFC 3339.
+    """
+
+    run: str = ""
+    by: str = ""
+    action: str = ""
+    service: str = ""
+    tag: str = ""
+    since: str = ""
+
+    @property
+    def text(self) -> str:
+        """In words, for a message."""
+        if not self.run:
+            return "another deployctl run"
+        return f"{self.action} of {self.service} {self.tag} by {self.by}, since {self.since}"
+
+    def follow_command(self, host: str) -> str:
+        """Return what to type to watch it; empty where its id is none that can be typed."""
+        return f"deployctl follow {host} {self.run}" if is_run_id(self.run) else ""
+
+
+@dataclass(frozen=True)
 class RolledBackTo:
     """Which release a rollback goes to, and what is recorded of it."""
 
@@ -185,7 +227,8 @@ class StatusResult:
         rollback_image_present: whether its image is on the host.
         rollback_refusal: why there is no target; empty when there is one.
         hold: who holds deploys, when and why; empty: no hold.
-        busy: who holds the lock; empty: nobody.
+        run_in_progress: who holds the lock, for whatever service; None: nobody.
+        interrupted_run: the newest run of the service that left no outcome; None: none.
         notes: problems of the history and the like.
         error: for an unreachable host, the error; None: it was reached.
         seconds: how long the question took.
@@ -208,7 +251,8 @@ class StatusResult:
     rollback_image_present: bool = False
     rollback_refusal: str = ""
     hold: str = ""
-    busy: str = ""
+    run_in_progress: UnfinishedRun | None = None
+    interrupted_run: UnfinishedRun | None = None
     notes: tuple[str, ...] = ()
     error: DeployctlError | None = None
     seconds: float = 0.0
@@ -217,6 +261,11 @@ class StatusResult:
     def unreachable(cls, host: str, service: str, error: DeployctlError) -> StatusResult:
         """Return what is known of a host that cannot be asked: why."""
         return cls(host, service, State.UNREACHABLE, error=error)
+
+    @property
+    def busy(self) -> str:
+        """Who holds the lock, in words; empty: nobody."""
+        return self.run_in_progress.text if self.run_in_progress else ""
 
     @property
     def in_sync(self) -> bool:

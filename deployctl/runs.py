@@ -10,13 +10,12 @@ import heapq
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from deployctl.facts import Holder
 from deployctl.history import INTERRUPTED, OUTCOMES, STARTED, Entry, History
-from deployctl.model import RecordedRun, RunOutcome
+from deployctl.model import RecordedRun, RunOutcome, UnfinishedRun
 
 
 def recorded_runs(
-    history: History, holder: Holder | None, now: datetime
+    history: History, holder: UnfinishedRun | None, now: datetime
 ) -> tuple[RecordedRun, ...]:
     """Return the runs of all services, oldest first: in the order in which the file names them.
 
@@ -45,7 +44,7 @@ def newest_first(recorded: Iterable[Sequence[RecordedRun]]) -> tuple[RecordedRun
     return tuple(heapq.merge(*map(reversed, recorded), key=lambda run: run.at, reverse=True))
 
 
-def _going_on(history: History, holder: Holder | None) -> str | None:
+def _going_on(history: History, holder: UnfinishedRun | None) -> str | None:
     """The id of the run that holds the lock; where it is not told, only the last can be it."""
     unfinished = history.unfinished()
     if holder is None or not unfinished:

@@ -6,7 +6,6 @@ value travels as an argument.
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import replace
 from datetime import datetime
@@ -30,17 +29,11 @@ FOLLOW_LIMIT = 3600.0
 _HOST = Path(__file__).with_name("host")
 # Functions that scripts share; they are sent in front.
 _PARTS = {"probe.sh": ("env_file.sh",), "transact.sh": ("env_file.sh",)}
-_RUN_ID = re.compile(r"[0-9a-z][0-9a-z-]{7,63}\Z", re.ASCII)
 
 
 def new_run_id(now: datetime) -> str:
     """Return a run id that sorts by time and is made once."""
     return f"{now:%Y%m%dt%H%M%Sz}-{secrets.token_hex(4)}"
-
-
-def is_run_id(text: str) -> bool:
-    """Whether a text can be a run's id: it names a directory on the host."""
-    return _RUN_ID.match(text) is not None
 
 
 def kept_repository(service: str) -> str:

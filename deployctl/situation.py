@@ -10,7 +10,7 @@ from deployctl.facts import HostFacts
 from deployctl.gates import Dependency
 from deployctl.image import Reference
 from deployctl.inventory import Service
-from deployctl.model import Action, Container, Release
+from deployctl.model import Container, Release
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,7 @@ class Situation:
     @property
     def being_deployed(self) -> bool:
         """Whether the run that is changing the host is a deploy of this service."""
-        holder = self.facts.holder
-        return (
-            holder is not None
-            and holder.action == Action.DEPLOY
-            and holder.service == self.service.name
-        )
+        return self.facts.deploys(self.service.name)
 
     @property
     def configured(self) -> ConfiguredService:

@@ -9,7 +9,8 @@ from typing import Any
 
 from deployctl import history
 from deployctl.errors import HostError
-from deployctl.facts import Holder, decode, read_holder
+from deployctl.facts import decode, read_holder
+from deployctl.model import UnfinishedRun
 
 _ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled", "unknown-run"})
 _LONGEST = 1e9
@@ -62,7 +63,7 @@ class Transcript:
         entry = self.entry()
         return entry.seconds if entry and entry.event in history.OUTCOMES else None
 
-    def holder(self) -> Holder:
+    def holder(self) -> UnfinishedRun:
         """Return who holds the lock, after "busy"."""
         return read_holder(self.text)
 
@@ -75,7 +76,7 @@ def hear(transcript: Transcript, line: bytes) -> Transcript:
         return transcript  # its text cannot be read
 
 
-def waiting_for(line: bytes) -> Holder | None:
+def waiting_for(line: bytes) -> UnfinishedRun | None:
     """Return who holds the lock, if the line asks the client whether it still waits."""
     event = _event(line)
     if event.get("event") != "waiting":
@@ -83,7 +84,7 @@ def waiting_for(line: bytes) -> Holder | None:
     try:
         return read_holder(_text(event))
     except HostError:
-        return Holder()
+        return UnfinishedRun()
 
 
 def is_event(line: bytes) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from deployctl import outcome, runner, scripts
+from deployctl import outcome, runner
 from deployctl.errors import UsageError
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.image import shown
 from deployctl.inventory import Service
 from deployctl.link import Link
-from deployctl.model import Action, RunResult
+from deployctl.model import Action, RunResult, is_run_id
 from deployctl.transcript import Transcript
 
 
@@ -27,7 +27,7 @@ def follow(link: Link, services: Sequence[Service], run: str, observer: Observer
     Raises:
         DeployctlError: every other end, as the lost command would have raised it.
     """
-    if not scripts.is_run_id(run):
+    if not is_run_id(run):
         raise UsageError(
             "run-invalid",
             f"{shown(run)} is not the id of a run",

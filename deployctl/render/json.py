@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RolledBackTo,
         RolloutResult,
         StatusResult,
+        UnfinishedRun,
     )
     from deployctl.verdict import Verdict
 
@@ -232,11 +233,20 @@ def _status(row: StatusResult) -> _Object:
         "rollback_refusal": _optional(row.rollback_refusal),
         "hold": _optional(row.hold),
         "busy": _optional(row.busy),
+        "run_in_progress": _unfinished(row.run_in_progress),
+        "interrupted_run": _unfinished(row.interrupted_run),
         "notes": list(row.notes),
         "containers": [_container(container) for container in row.containers],
         "error": _error(row.error),
         "seconds": _number(row.seconds),
     }
+
+
+def _unfinished(run: UnfinishedRun | None) -> _Object | None:
+    if run is None:
+        return None
+    names = ("run", "action", "service", "tag", "by", "since")
+    return {name: _optional(getattr(run, name)) for name in names}
 
 
 def _container(container: Container) -> _Object:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from deployctl.model import Container, Release
+    from deployctl.model import Container, Release, UnfinishedRun
 
 _COLUMNS = (
     Column("HOST"),
@@ -87,9 +87,15 @@ def _cells(page: Page, row: StatusResult, now: datetime) -> list[tuple[str, str]
         cell(state, _STYLES[row.state]),
         cell(row.health, "" if row.health in {"", "healthy"} else YELLOW),
         cell(ago(row.since, now) if page.width else stamp(row.since), DIM),
-        cell(row.deployed_by, DIM),
+        cell(_by(row), DIM),
         cell(row.rollback.release.tag if row.rollback else ""),
     ]
+
+
+def _by(row: StatusResult) -> str:
+    """Who deployed what is recorded; of a deploy that is under way, who deploys."""
+    run = row.run_in_progress
+    return run.by if run and row.state is State.DEPLOYING else row.deployed_by
 
 
 # ---------------------------------------------------------------- details
@@ -102,7 +108,7 @@ def _troubles(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     yield from _unwell(row)
     if row.rollback and not row.rollback_image_present:
         yield ("rollback", f"the image of {row.rollback.release.tag} is not on the host", YELLOW)
-    yield from _hindrances(row)
+    yield from _hindrances(row, now)
 
 
 def _everything(row: StatusResult, now: datetime) -> Iterator[_Detail]:
@@ -111,7 +117,7 @@ def _everything(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     yield from _unwell(row)
     yield from _content(row, now)
     yield from _way_back(row, now)
-    yield from _hindrances(row)
+    yield from _hindrances(row, now)
 
 
 def _unreachable(row: StatusResult, *, evidence: bool = False) -> Iterator[_Detail]:
@@ -134,17 +140,38 @@ def _drift(row: StatusResult, now: datetime) -> Iterator[_Detail]:
         yield ("runs", _named(row.running), YELLOW)
     elif row.state is State.INTERRUPTED:
         yield ("runs", _named(row.running) if row.running else "nothing, or a mixture", YELLOW)
-        yield (
-            "last run",
-            "no outcome: it was killed, or its line in the history is damaged",
-            YELLOW,
-        )
+        yield from _interrupted(row, now)
+    elif row.state is State.DEPLOYING:
+        yield ("runs", _named(row.running) if row.running else "nothing, or a mixture", "")
     else:
         return
     if row.recorded:
         yield ("recorded", _named(row.recorded) + _when_and_by(row, now), "")
     else:
         yield ("recorded", ": ".join(filter(None, ["nothing", row.unrecorded])), "")
+    if row.state is State.DEPLOYING:
+        yield from _under_way(row, "under way", now)
+    elif row.interrupted_run and (command := row.interrupted_run.follow_command(row.host)):
+        yield (_NEXT, f"see how far it came, then deploy again or roll back:\n{command}", "")
+
+
+def _interrupted(row: StatusResult, now: datetime) -> Iterator[_Detail]:
+    if row.interrupted_run:
+        yield ("last run", _what(row.interrupted_run, now), YELLOW)
+    yield ("outcome", "none: it was killed, or its line in the history is damaged", YELLOW)
+
+
+def _under_way(row: StatusResult, name: str, now: datetime) -> Iterator[_Detail]:
+    run = row.run_in_progress
+    if run is None:
+        return
+    yield (name, _what(run, now), YELLOW)
+    if command := run.follow_command(row.host):
+        yield (_NEXT, f"watch it:\n{command}", "")
+
+
+def _what(run: UnfinishedRun, now: datetime) -> str:
+    return f"{run.text} ({ago(run.since, now)})" if run.run else run.text
 
 
 def _when_and_by(row: StatusResult, now: datetime) -> str:
@@ -191,7 +218,8 @@ def _content(row: StatusResult, now: datetime) -> Iterator[_Detail]:
         yield ("health", f"{row.health or 'unknown'}, {count}", "")
     if row.since:
         yield ("since", f"{stamp(row.since)} ({ago(row.since, now)})", "")
-    if row.deployed_at or row.deployed_by:
+    told = row.state in {State.DEPLOYING, State.INTERRUPTED}  # as what is recorded
+    if (row.deployed_at or row.deployed_by) and not told:
         by = f" by {row.deployed_by}" if row.deployed_by else ""
         yield ("deployed", f"{stamp(row.deployed_at)} ({ago(row.deployed_at, now)}){by}", "")
     if row.run_url:
@@ -219,10 +247,10 @@ def _way_back(row: StatusResult, now: datetime) -> Iterator[_Detail]:
         yield ("rollback to", f"nothing: {row.rollback_refusal}", YELLOW)
 
 
-def _hindrances(row: StatusResult) -> Iterator[_Detail]:
+def _hindrances(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     if row.hold:
         yield ("hold", row.hold, YELLOW)
-    if row.busy:
-        yield ("busy", row.busy, YELLOW)
+    if row.state is not State.DEPLOYING:
+        yield from _under_way(row, "busy", now)
     for note in row.notes:
         yield ("note", note, YELLOW)

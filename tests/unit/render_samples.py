@@ -44,6 +44,7 @@ from deployctl.model import (
     RunResult,
     State,
     StatusResult,
+    UnfinishedRun,
 )
 from deployctl.verdict import Verdict
 
@@ -281,6 +282,7 @@ containers = st.builds(
     started_at=hostile,
     revision=hostile,
 )
+unfinished_runs = st.builds(UnfinishedRun, *[hostile] * 6)
 statuses = st.builds(
     StatusResult,
     host=hostile,
@@ -299,7 +301,8 @@ statuses = st.builds(
     rollback_image_present=st.booleans(),
     rollback_refusal=hostile,
     hold=hostile,
-    busy=hostile,
+    run_in_progress=st.none() | unfinished_runs,
+    interrupted_run=st.none() | unfinished_runs,
     notes=lines,
     error=st.none() | errors,
     seconds=seconds,

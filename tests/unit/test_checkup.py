@@ -12,7 +12,8 @@ from deployctl import checkup, errors
 from deployctl.checkup import Finding, Severity, Subject
 from deployctl.compose import Configuration
 from deployctl.errors import HostError
-from deployctl.facts import FetchFailure, Hold, Holder, HostFacts, Measures
+from deployctl.facts import FetchFailure, Hold, HostFacts, Measures
+from deployctl.model import UnfinishedRun
 from tests.unit import build
 
 GIB = 1024 * 1024  # in KiB
@@ -96,7 +97,7 @@ def test_a_host_in_good_order_is_well_in_every_point() -> None:
         ),
         (keeping(configuration=shared()), "tag-shared", "problem", 3),
         (changed(killed_at_logout=True), "killed-at-logout", "problem", 4),
-        (changed(holder=Holder("r", "sam")), "busy", "problem", 5),
+        (changed(holder=UnfinishedRun("r", "sam")), "busy", "problem", 5),
         (changed(hold=Hold("kim", "now", "audit")), "hold", "problem", 5),
         (
             changed(
@@ -152,7 +153,7 @@ def test_everything_that_is_wrong_is_found_at_once() -> None:
             missing_tools=("flock",),
             paths=("ok", "missing", "unreadable"),
             hold=Hold("kim", "now", "audit"),
-            holder=Holder("r", "sam"),
+            holder=UnfinishedRun("r", "sam"),
         )
     )
 

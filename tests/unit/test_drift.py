@@ -9,10 +9,10 @@ import pytest
 
 from deployctl import drift
 from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
-from deployctl.facts import Hold, Holder, HostFacts
+from deployctl.facts import Hold, HostFacts
 from deployctl.history import INTERRUPTED, STARTED, History, parse
 from deployctl.image import Reference
-from deployctl.model import Health, LocalImage, Release, State, StatusResult
+from deployctl.model import Health, LocalImage, Release, State, StatusResult, UnfinishedRun
 from tests.unit import build
 from tests.unit.build import (
     REPOSITORY,
@@ -77,12 +77,12 @@ def test_the_recorded_release_that_runs_and_is_healthy_is_in_sync() -> None:
             facts(
                 container(2),
                 history=recorded(entry(1, 2), entry(2, 3, STARTED)),
-                holder=Holder(service=WEB),
+                holder=UnfinishedRun(service=WEB),
             ),
             State.DEPLOYING,
         ),
-        (dataclasses.replace(IN_ORDER, holder=Holder()), State.DEPLOYING),
-        (dataclasses.replace(IN_ORDER, holder=Holder(service="other")), State.IN_SYNC),
+        (dataclasses.replace(IN_ORDER, holder=UnfinishedRun()), State.DEPLOYING),
+        (dataclasses.replace(IN_ORDER, holder=UnfinishedRun(service="other")), State.IN_SYNC),
         (
             facts(
                 container(2),
@@ -168,12 +168,41 @@ def test_a_way_back_whose_image_is_gone_is_said_to_be() -> None:
 def test_a_hold_and_a_holder_are_shown_beside_the_state() -> None:
     found = status(
         dataclasses.replace(
-            IN_ORDER, hold=Hold("kim", "now", "audit"), holder=Holder("r", "sam", service="other")
+            IN_ORDER,
+            hold=Hold("kim", "now", "audit"),
+            holder=UnfinishedRun("r", "sam", service="other"),
         )
     )
 
     assert found.hold == "held by kim since now: audit"
     assert "by sam" in found.busy
+
+
+def test_a_run_that_was_killed_is_named_and_not_the_one_that_goes_on() -> None:
+    lines = entry(1, 2), entry(2, 3, STARTED, run="old"), entry(3, 4, STARTED, run="new")
+    found = facts(container(2), history=recorded(*lines))
+
+    killed = status(found)
+    assert (killed.state, killed.run_in_progress) == (State.INTERRUPTED, None)
+    assert killed.interrupted_run
+    assert (killed.interrupted_run.run, killed.interrupted_run.tag) == ("new", tag(4))
+
+    holder = UnfinishedRun("new", "sam", "deploy", WEB, tag(4), "now")
+    going_on = status(dataclasses.replace(found, holder=holder))
+    assert (going_on.state, going_on.run_in_progress) == (State.DEPLOYING, holder)
+    assert going_on.interrupted_run
+    assert going_on.interrupted_run.run == "old"
+
+
+def test_while_a_deploy_runs_the_way_back_is_what_undoes_it() -> None:
+    """As `rollback --wait` does it then, whether or not the containers are new already."""
+    holder = UnfinishedRun("r", "sam", "deploy", WEB, tag(3), "now")
+
+    quiet, deployed = status(IN_ORDER), status(dataclasses.replace(IN_ORDER, holder=holder))
+
+    assert quiet.rollback
+    assert deployed.rollback
+    assert (quiet.rollback.release, deployed.rollback.release) == (release(1), release(2))
 
 
 def test_problems_of_the_history_are_told() -> None:

@@ -17,13 +17,12 @@ from deployctl.facts import (
     FetchedImage,
     FetchFailure,
     Hold,
-    Holder,
     decode,
     read_fetch,
     read_holder,
     read_probe,
 )
-from deployctl.model import Health
+from deployctl.model import Health, UnfinishedRun
 from tests.unit.build import (
     REPOSITORY,
     WEB,
@@ -168,7 +167,7 @@ def test_a_lock_that_is_held_names_its_holder() -> None:
 
     assert found
     assert found.text == f"deploy of {WEB} {tag(1)} by sam, since now"
-    assert read_probe(printed(HOST, lock)).holder == Holder()
+    assert read_probe(printed(HOST, lock)).holder == UnfinishedRun()
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"[]", b"[" * 100_000, b"\xff"])

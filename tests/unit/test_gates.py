@@ -11,10 +11,10 @@ import pytest
 from deployctl import gates
 from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError, RefusedError
-from deployctl.facts import FetchedImage, Hold, Holder, Output
+from deployctl.facts import FetchedImage, Hold, Output
 from deployctl.gates import Dependency
 from deployctl.inventory import Gates, Registry, Signature
-from deployctl.model import Health, Origin, Release, WorkflowRun
+from deployctl.model import Health, Origin, Release, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
 from tests.unit.build import (
     SERVICE,
@@ -138,13 +138,16 @@ def test_a_hold_stops_and_says_who_when_and_why() -> None:
 
 
 def test_another_run_stops_unless_it_is_waited_for() -> None:
-    busy = facts(holder=Holder("r1", "sam", "deploy", WEB, tag(3), "now"))
+    busy = facts(holder=UnfinishedRun("r1", "sam", "deploy", WEB, tag(3), "now"))
 
     assert gates.not_busy(facts(), "vps", wait=0).passed
     assert gates.not_busy(busy, "vps", wait=1).passed
     error = refusal(lambda: gates.not_busy(busy, "vps", wait=0), EXIT_BUSY)
     assert f"deploy of {WEB} {tag(3)} by sam, since now" in error.message
-    assert "deployctl follow vps r1" in error.hint
+    assert error.hint == "wait for it (--wait 10m), or watch it:\ndeployctl status"
+    known = UnfinishedRun("20251123t120000z-9f3c1a07", "sam", "deploy", WEB, tag(3), "now")
+    error = refusal(lambda: gates.not_busy(facts(holder=known), "vps", wait=0), EXIT_BUSY)
+    assert error.hint.endswith(":\ndeployctl follow vps 20251123t120000z-9f3c1a07")
 
 
 def test_what_is_expected_to_run_must_run() -> None:

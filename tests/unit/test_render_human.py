@@ -52,6 +52,7 @@ from deployctl.model import (
     RunOutcome,
     State,
     StatusResult,
+    UnfinishedRun,
 )
 from deployctl.outcome import REASONS
 from deployctl.render import human
@@ -79,6 +80,14 @@ from tests.unit.render_samples import (
     statuses,
 )
 
+GOING_ON = UnfinishedRun(
+    "20251123t115950z-9f3c1a07",
+    "sam@desk",
+    "deploy",
+    "enforcer-backend",
+    NEW.tag,
+    "2025-11-23T11:59:50Z",
+)
 SMART = {"TERM": "xterm-256color"}
 STYLE = re.compile(r"\x1b\[[0-9]+m")
 
@@ -459,15 +468,33 @@ def test_a_name_too_long_for_a_terminal_is_cut() -> None:
         ),
         (in_sync(state=State.NOT_RUNNING, containers=()), ["  containers   none"]),
         (
-            in_sync(state=State.DEPLOYING, busy="run 42, deploy of sha-2b3c4d5 by kim"),
-            ["  busy         run 42, deploy of sha-2b3c4d5 by kim"],
+            in_sync(run_in_progress=UnfinishedRun()),
+            ["  busy         another deployctl run"],
         ),
         (
-            in_sync(state=State.INTERRUPTED, running=None, notes=("line 3: not JSON",)),
+            in_sync(run_in_progress=GOING_ON),
+            [
+                "  busy         deploy of enforcer-backend sha-1a2b3c4 by sam@desk, since",
+                "               2025-11-23T11:59:50Z (10 s ago)",
+                "  next         watch it:",
+                f"               deployctl follow vps {GOING_ON.run}",
+            ],
+        ),
+        (
+            in_sync(
+                state=State.INTERRUPTED,
+                running=None,
+                interrupted_run=GOING_ON,
+                notes=("line 3: not JSON",),
+            ),
             [
                 "  runs         nothing, or a mixture",
-                "  last run     no outcome: it was killed, or its line in the history is damaged",
+                "  last run     deploy of enforcer-backend sha-1a2b3c4 by sam@desk, since",
+                "               2025-11-23T11:59:50Z (10 s ago)",
+                "  outcome      none: it was killed, or its line in the history is damaged",
                 "  recorded     sha-1a2b3c4 (image 4f4f4f4f4f4f), 3 min ago by kim@laptop",
+                "  next         see how far it came, then deploy again or roll back:",
+                f"               deployctl follow vps {GOING_ON.run}",
                 "  note         line 3: not JSON",
             ],
         ),
@@ -475,6 +502,40 @@ def test_a_name_too_long_for_a_terminal_is_cut() -> None:
 )
 def test_a_row_that_is_not_well_says_why(row: StatusResult, expected: list[str]) -> None:
     assert lines_of(status_of(row, in_sync()))[2:-1] == expected
+
+
+def test_while_a_deploy_runs_what_is_recorded_and_what_is_under_way_are_told_apart() -> None:
+    row = in_sync(
+        state=State.DEPLOYING,
+        running=NEW,
+        recorded=OLD,
+        deployed_at="2025-11-21T09:00:00Z",
+        run_in_progress=GOING_ON,
+        health="starting",
+        containers=(container(health=Health.STARTING),),
+        rollback=None,
+    )
+
+    _, first, *details = lines_of(status_of(row))
+    assert "deploying" in first
+    assert "sam@desk" in first
+    assert "kim@laptop" not in first
+    assert details[:7] == [
+        "  runs         sha-1a2b3c4 (image 4f4f4f4f4f4f)",
+        "  recorded     sha-0f9e8d7 (image 1b1b1b1b1b1b), 2 d ago by kim@laptop",
+        "  under way    deploy of enforcer-backend sha-1a2b3c4 by sam@desk, since",
+        "               2025-11-23T11:59:50Z (10 s ago)",
+        "  next         watch it:",
+        f"               deployctl follow vps {GOING_ON.run}",
+        "  container    infra-enforcer-backend-1: running, starting",
+    ]
+    assert "deployed" not in "".join(details), "what is recorded is told already"
+
+
+def test_a_run_whose_id_cannot_be_typed_is_not_offered_to_be_followed() -> None:
+    row = in_sync(run_in_progress=UnfinishedRun("x; reboot", "a", "deploy", "web", "t", "now"))
+
+    assert "follow" not in status_of(row)
 
 
 def test_a_single_unreachable_row_shows_the_evidence() -> None:

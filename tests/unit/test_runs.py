@@ -11,23 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import history
-from deployctl.facts import Holder
 from deployctl.history import BROKEN, INTERRUPTED, OUTCOMES, RESTORED, STARTED
-from deployctl.model import RecordedRun, RunOutcome
+from deployctl.model import RecordedRun, RunOutcome, UnfinishedRun
 from deployctl.runs import newest_first, recorded_runs
 from tests.unit.build import entry, recorded, release, text
 
 NOW = datetime(2025, 11, 4, 10, 0, 30, tzinfo=UTC)
-HELD = Holder(run="b", by="kim", action="deploy")
+HELD = UnfinishedRun(run="b", by="kim", action="deploy")
 
 
 def runs_of(
-    *lines: dict[str, Any], holder: Holder | None = None, now: datetime = NOW
+    *lines: dict[str, Any], holder: UnfinishedRun | None = None, now: datetime = NOW
 ) -> list[RecordedRun]:
     return list(recorded_runs(recorded(*lines), holder, now))
 
 
-def ends(*lines: dict[str, Any], holder: Holder | None = None) -> list[tuple[str, str]]:
+def ends(*lines: dict[str, Any], holder: UnfinishedRun | None = None) -> list[tuple[str, str]]:
     return [(run.run, run.outcome.value) for run in runs_of(*lines, holder=holder)]
 
 
@@ -87,7 +86,7 @@ def test_a_run_that_left_no_outcome_and_no_lock_was_interrupted() -> None:
 def test_where_the_holder_is_not_known_only_the_last_run_can_be_it() -> None:
     lines = (entry(1, 1, STARTED, run="a"), entry(2, 2, STARTED, run="b", service="other"))
 
-    assert ends(*lines, holder=Holder()) == [("a", "interrupted"), ("b", "in progress")]
+    assert ends(*lines, holder=UnfinishedRun()) == [("a", "interrupted"), ("b", "in progress")]
 
 
 def test_a_holder_that_has_its_outcome_is_not_in_progress() -> None:
@@ -152,13 +151,13 @@ EVENTS = st.sampled_from(sorted([STARTED, *OUTCOMES]))
 LINES = st.lists(
     st.tuples(EVENTS, st.sampled_from("abc"), st.sampled_from(["web", "other"])), max_size=12
 )
-HOLDERS = st.none() | st.builds(Holder, run=st.sampled_from(["", "a", "b", "z"]))
+HOLDERS = st.none() | st.builds(UnfinishedRun, run=st.sampled_from(["", "a", "b", "z"]))
 DAMAGE = st.sets(st.integers(0, 11), max_size=4)
 
 
 @given(LINES, HOLDERS, DAMAGE, st.integers(0, 3000))
 def test_every_run_of_which_a_line_can_be_read_is_there_once_and_its_outcome_wins(
-    told: list[tuple[str, str, str]], holder: Holder | None, damage: set[int], cut: int
+    told: list[tuple[str, str, str]], holder: UnfinishedRun | None, damage: set[int], cut: int
 ) -> None:
     lines = [
         entry(seq, 1, event, run=run, service=service)
@@ -195,7 +194,7 @@ HOSTILE = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.f
     st.lists(st.dictionaries(st.sampled_from(sorted(entry(1, 1))), HOSTILE), max_size=6), HOLDERS
 )
 def test_no_values_in_a_history_make_it_fail(
-    changes: list[dict[str, Any]], holder: Holder | None
+    changes: list[dict[str, Any]], holder: UnfinishedRun | None
 ) -> None:
     found = recorded(*({**entry(seq, 1), **change} for seq, change in enumerate(changes, 1)))
 

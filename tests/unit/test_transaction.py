@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from deployctl import history, scripts, transaction
 from deployctl.compose import TAG_PLACEHOLDER
 from deployctl.inventory import Registry, Signature
-from deployctl.model import Action
+from deployctl.model import Action, is_run_id
 from deployctl.transcript import Transcript, hear, is_event, waiting_for
 from tests.unit.build import (
     FILES,
@@ -197,12 +197,12 @@ def test_run_ids_sort_by_time_and_are_made_once() -> None:
 
     assert one.startswith("20251123t120000z-")
     assert one != other
-    assert scripts.is_run_id(one)
+    assert is_run_id(one)
 
 
 @pytest.mark.parametrize("text", ["", "..", "../../etc", "a b", "$(id)", "-rf-----", "x" * 65])
 def test_what_names_no_run_is_no_run_id(text: str) -> None:
-    assert not scripts.is_run_id(text)
+    assert not is_run_id(text)
 
 
 def test_the_whole_transaction_has_more_time_than_its_parts() -> None:
