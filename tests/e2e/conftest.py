@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,6 +13,22 @@ from tests.e2e.invariants import settle
 from tests.e2e.steps import Standing, deploy
 from tests.vps.catalogue import GOOD
 from tests.vps.world import Vps, World
+
+PASTS: Final = {"deployed": GOOD[:1], "standing": GOOD[:3]}
+"""What was deployed on `vps`, oldest first, for the tests that ask for a fixture of this name."""
+
+
+@pytest.fixture
+def vps(world: World, request: pytest.FixtureRequest) -> Vps:
+    """A VPS: pristine, or with a past.
+
+    A past is deployed once on a machine and remembered: most tests begin with a release that
+    runs, and making that anew each time took longer than what they test.
+    """
+    machine = world.vps()
+    asked = PASTS.keys() & set(request.fixturenames)
+    machine.reset("".join(asked & machine.memories))
+    return machine
 
 
 @pytest.fixture
@@ -27,19 +44,25 @@ def ready(client: Client, vps: Vps) -> Client:
     return client
 
 
-@pytest.fixture(scope="module")
-def standing(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
-    """A host on which three releases were deployed, for the tests that change nothing.
+@pytest.fixture
+def deployed(ready: Client, vps: Vps) -> Client:
+    """A client of a VPS on which the first release was deployed."""
+    _give_past(vps, ready, "deployed")
+    return ready
 
-    It is not `vps`, so that a module can have tests of both kinds.
-    """
-    vps = world.vps(1)
-    vps.reset()
-    client = Client(tmp_path_factory.mktemp("client"))
-    client.write_inventory({"vps": vps})
-    for release in GOOD[:3]:
-        deploy(client, vps, release)
-    settle(vps)
-    yield Standing(client, vps)
+
+@pytest.fixture
+def standing(ready: Client, vps: Vps) -> Iterator[Standing]:
+    """A VPS on which three releases were deployed, for tests that change nothing of what runs."""
+    _give_past(vps, ready, "standing")
+    yield Standing(ready, vps)
     assert vps.served() == GOOD[2].tag
     assert vps.db_counter() == 1
+
+
+def _give_past(vps: Vps, client: Client, name: str) -> None:
+    if name not in vps.memories:
+        for release in PASTS[name]:
+            deploy(client, vps, release)
+        settle(vps)
+        vps.remember(name)

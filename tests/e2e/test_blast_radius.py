@@ -88,26 +88,26 @@ def test_a_dependency_that_is_as_it_was_started_is_not_worth_a_note(
     assert "dependency db" not in there_and_back(ready, vps)
 
 
-def test_a_dependency_that_runs_and_is_unhealthy_is_not_restarted(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_a_dependency_that_runs_and_is_unhealthy_is_not_restarted(
+    deployed: Client, vps: Vps
+) -> None:
     make_unhealthy_database(vps)
     before = others(vps)
 
-    refused = refuse(ready, vps, 3, "deploy", SERVICE, GOOD[1].tag, "--json")
+    refused = refuse(deployed, vps, 3, "deploy", SERVICE, GOOD[1].tag, "--json")
 
     assert refused.json["error"]["code"] == "dependency-unhealthy"
     assert others(vps) == before
 
 
 def test_a_service_with_a_build_section_is_refused_and_nothing_is_built(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     vps.write(f"{INFRA}/compose/Dockerfile", "FROM scratch\nLABEL built=here\n")
     edit(vps, BACKEND_FILE, f"  {SERVICE}:\n", f"  {SERVICE}:\n    build: .\n")
     before = images(vps)
 
-    refused = refuse(ready, vps, 3, "deploy", SERVICE, GOOD[1].tag, "--json")
+    refused = refuse(deployed, vps, 3, "deploy", SERVICE, GOOD[1].tag, "--json")
 
     assert refused.json["error"]["code"] == "build-section"
     assert images(vps) == before

@@ -84,39 +84,36 @@ def test_both_containers_of_a_service_are_put_back(client: Client, vps: Vps) -> 
 
 
 def test_what_is_put_back_runs_with_the_configuration_that_it_ran_with(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     edit(vps, BACKEND_FILE, "127.0.0.1:8080:8080", "127.0.0.1:8099:8080")
 
-    ended = ready.run("deploy", SERVICE, EXITS_AT_ONCE.tag)
+    ended = deployed.run("deploy", SERVICE, EXITS_AT_ONCE.tag)
 
     assert ended.exit_status == 6, ended.text
     # At the port of then.
     settle(vps)
-    assert assert_sound(vps, ready) == GOOD[0].tag
+    assert assert_sound(vps, deployed) == GOOD[0].tag
     assert "8099" in vps.read(BACKEND_FILE)
 
 
-def test_what_did_not_run_well_is_no_release_to_put_back(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_what_did_not_run_well_is_no_release_to_put_back(deployed: Client, vps: Vps) -> None:
     vps.up(GOOD[1].tag)
     make_unhealthy(vps)
 
-    ended = ready.run("deploy", SERVICE, EXITS_AT_ONCE.tag)
+    ended = deployed.run("deploy", SERVICE, EXITS_AT_ONCE.tag)
 
     assert ended.exit_status == 6, ended.text
     assert f"{GOOD[0].tag} is back and healthy" in ended.stderr
     settle(vps)
-    assert assert_sound(vps, ready) == GOOD[0].tag
+    assert assert_sound(vps, deployed) == GOOD[0].tag
 
 
-def test_a_compose_file_that_compose_refuses_changes_nothing(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_a_compose_file_that_compose_refuses_changes_nothing(deployed: Client, vps: Vps) -> None:
     settle(vps)
     edit(vps, BACKEND_FILE, "services:", "servces:")
 
-    ended = ready.run("deploy", SERVICE, GOOD[1].tag, "--json")
+    ended = deployed.run("deploy", SERVICE, GOOD[1].tag, "--json")
 
     assert ended.exit_status == 4, ended.text
     assert ended.json["error"]["code"] == "compose-invalid"

@@ -36,12 +36,13 @@ def codes(found: dict[str, list[dict[str, Any]]]) -> set[str]:
     return {finding["code"] for findings in found.values() for finding in findings} - {"ok"}
 
 
-def test_a_host_in_good_order_is_ready_and_nothing_on_it_changes(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_a_host_in_good_order_is_ready_and_nothing_on_it_changes(
+    deployed: Client, vps: Vps
+) -> None:
+    deploy(deployed, vps, GOOD[1])
     before = snapshot(vps)
 
-    found = check(ready, 0)
+    found = check(deployed, 0)
 
     assert set(found) == POINTS
     assert codes(found) == set()
@@ -56,14 +57,13 @@ def test_a_fresh_host_is_ready_with_a_warning_and_stays_fresh(ready: Client, vps
     assert snapshot(vps) == before
 
 
-def test_several_things_that_are_wrong_are_all_found_at_once(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_several_things_that_are_wrong_are_all_found_at_once(deployed: Client, vps: Vps) -> None:
     edit(vps, BACKEND_FILE, "enforcer-backend:${IMAGE_TAG}", "enforcer-backend:latest")
     vps.run("docker exec compose-db-1 /bin/busybox mv /data/starts /data/gone")
     await_health(vps, "unhealthy", "compose-db-1")
     vps.run(f"install -d -o deploy {HOLDS}; touch {HOLDS}/{SERVICE}; chown root: {host.HISTORY}")
 
-    found = check(ready, 4)
+    found = check(deployed, 4)
 
     wrong = {"tag-not-used", "dependency-unhealthy", "state-foreign", "hold", "rollback-none"}
     assert codes(found) == wrong
@@ -116,31 +116,28 @@ def test_the_login_of_the_inventory_is_tried_and_leaves_nothing_behind(
     assert vps.run("ls -A /home/deploy/.docker 2>/dev/null", check=False).stdout == ""
 
 
-def test_a_lock_that_is_held_and_a_hold_are_status_5(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_a_lock_that_is_held_and_a_hold_are_status_5(deployed: Client, vps: Vps) -> None:
     with host.lock_held(vps, tag=GOOD[1].tag):
-        assert "busy" in codes(check(ready, 5))
-    ready.run("hold", SERVICE, "--reason", "audit")
-    assert "hold" in codes(check(ready, 5))
+        assert "busy" in codes(check(deployed, 5))
+    deployed.run("hold", SERVICE, "--reason", "audit")
+    assert "hold" in codes(check(deployed, 5))
 
 
-def test_a_gap_in_the_history_is_a_warning(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_a_gap_in_the_history_is_a_warning(deployed: Client, vps: Vps) -> None:
+    deploy(deployed, vps, GOOD[1])
     vps.run(f"sed -i 2d {host.HISTORY}")
 
-    found = check(ready, 0)
+    found = check(deployed, 0)
 
     assert "history-damaged" in codes(found)
     assert "numbering is broken" in found["history"][0]["details"][0]
 
 
-def test_a_target_whose_image_is_gone_is_a_warning(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_a_target_whose_image_is_gone_is_a_warning(deployed: Client, vps: Vps) -> None:
+    deploy(deployed, vps, GOOD[1])
     vps.run(f"docker image rm deployctl/{SERVICE}:{GOOD[0].tag} {GOOD[0].image}")
 
-    assert codes(check(ready, 0)) == {"rollback-image-missing"}
+    assert codes(check(deployed, 0)) == {"rollback-image-missing"}
 
 
 def test_a_docker_that_is_down_is_one_problem_and_not_ten(ready: Client, vps: Vps) -> None:

@@ -27,15 +27,14 @@ from tests.vps.world import Vps
     ],
 )
 def test_a_deploy_begins_a_new_line_behind_a_torn_one(
-    ready: Client, vps: Vps, cut: int, told: list[tuple[str, int]], numbers: list[int]
+    deployed: Client, vps: Vps, cut: int, told: list[tuple[str, int]], numbers: list[int]
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     settle(vps)
     torn = vps.read(host.HISTORY)[:-cut]
     vps.write(host.HISTORY, torn)
 
-    deploy(ready, vps, GOOD[2])
+    deploy(deployed, vps, GOOD[2])
 
     text = vps.read(host.HISTORY)
     assert text.startswith(f"{torn}\n")
@@ -47,38 +46,36 @@ def test_a_deploy_begins_a_new_line_behind_a_torn_one(
     assert [line["seq"] for line in new] == numbers
 
 
-def test_a_rollback_works_behind_a_torn_line(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_a_rollback_works_behind_a_torn_line(deployed: Client, vps: Vps) -> None:
+    deploy(deployed, vps, GOOD[1])
     settle(vps)
     torn = vps.read(host.HISTORY)[:-40]
     vps.write(host.HISTORY, torn)
 
     # What runs has no readable success, so the way back is the last one that has.
-    rollback(ready, vps, GOOD[0])
+    rollback(deployed, vps, GOOD[0])
 
     settle(vps)
-    row = status(ready, "--check")
+    row = status(deployed, "--check")
     assert (row["state"], row["running"]["tag"]) == ("in sync", GOOD[0].tag)
     assert any("line" in note for note in row["notes"])
 
 
 @pytest.mark.parametrize("damage", ["empty", "missing", "CRLF"])
-def test_a_deploy_goes_on_with_what_is_left(ready: Client, vps: Vps, damage: str) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_a_deploy_goes_on_with_what_is_left(deployed: Client, vps: Vps, damage: str) -> None:
     settle(vps)
     text = vps.read(host.HISTORY)
     vps.write(host.HISTORY, text.replace("\n", "\r\n") if damage == "CRLF" else "")
     if damage == "missing":
         vps.run(f"rm {host.HISTORY}")
 
-    ended = deploy(ready, vps, GOOD[1])
+    ended = deploy(deployed, vps, GOOD[1])
 
     settle(vps)
     lines = host.history(vps)
     assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
     assert lines[-1]["previous"]["tag"] == GOOD[0].tag
-    assert status(ready, "--check")["state"] == "in sync"
+    assert status(deployed, "--check")["state"] == "in sync"
     assert "bug" not in ended.text
-    again = ready.run("rollback", SERVICE, "--dry-run", "--json")
+    again = deployed.run("rollback", SERVICE, "--dry-run", "--json")
     assert again.exit_status == (0 if damage == "CRLF" else 3)

@@ -46,16 +46,17 @@ def test_a_dependency_that_does_not_get_healthy_fails_the_deploy_and_nothing_els
     assert vps.served() == GOOD[0].tag
 
 
-def test_an_unhealthy_dependency_stops_a_deploy_but_not_a_rollback(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_an_unhealthy_dependency_stops_a_deploy_but_not_a_rollback(
+    deployed: Client, vps: Vps
+) -> None:
+    deploy(deployed, vps, GOOD[1])
     vps.run(f"docker stop -t 1 {DATABASE}")
 
-    refused = refuse(ready, vps, 3, "deploy", SERVICE, GOOD[2].tag, "--json")
+    refused = refuse(deployed, vps, 3, "deploy", SERVICE, GOOD[2].tag, "--json")
 
     assert refused.json["error"]["code"] == "dependency-unhealthy"
 
-    ended = ready.run("rollback", SERVICE)
+    ended = deployed.run("rollback", SERVICE)
 
     assert ended.exit_status == 0, ended.text
     assert vps.served() == GOOD[0].tag

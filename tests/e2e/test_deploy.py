@@ -49,18 +49,16 @@ def test_a_first_deploy_makes_the_release_serve_and_records_it(ready: Client, vp
 
 
 def test_the_next_deploy_replaces_the_release_and_redeploying_it_changes_nothing(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-
-    ended = deploy(ready, vps, GOOD[1])
+    ended = deploy(deployed, vps, GOOD[1])
 
     assert f"runs {GOOD[1].tag} (was {GOOD[0].tag}), healthy" in ended.stdout
     assert host.history(vps)[-1]["previous"]["tag"] == GOOD[0].tag
     settle(vps)
     before = running(vps)
 
-    again = deploy(ready, vps, GOOD[1])
+    again = deploy(deployed, vps, GOOD[1])
 
     assert f"already runs {GOOD[1].tag}" in again.stdout
     assert running(vps) == before
@@ -69,9 +67,8 @@ def test_the_next_deploy_replaces_the_release_and_redeploying_it_changes_nothing
 
 @pytest.mark.parametrize("condition", ["unhealthy", "stopped", "paused", "removed"])
 def test_redeploying_a_release_that_does_not_run_well_recreates_it(
-    ready: Client, vps: Vps, condition: str
+    deployed: Client, vps: Vps, condition: str
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     before = container_ids(vps)
     if condition == "unhealthy":
         make_unhealthy(vps)
@@ -79,10 +76,10 @@ def test_redeploying_a_release_that_does_not_run_well_recreates_it(
         how = {"stopped": "stop", "paused": "pause", "removed": "rm -f"}[condition]
         vps.run(f"docker {how} {CONTAINER}")
 
-    deploy(ready, vps, GOOD[0])
+    deploy(deployed, vps, GOOD[0])
 
     settle(vps)
-    assert_sound(vps, ready)
+    assert_sound(vps, deployed)
     assert container_ids(vps) != before
     assert told(vps)[2:] == [f"started deploy {GOOD[0].tag}", f"succeeded deploy {GOOD[0].tag}"]
 
@@ -141,15 +138,14 @@ def test_a_service_without_a_health_check_must_stay_up(client: Client, vps: Vps)
 
 
 def test_a_tag_that_moved_is_refused_and_the_local_name_is_put_back(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     settle(vps)
     scanned = image_id(vps, GOOD[0].image)
     vps.repush(GOOD[0].tag)
 
-    ended = refuse(ready, vps, 3, "deploy", SERVICE, GOOD[0].tag, "--json")
+    ended = refuse(deployed, vps, 3, "deploy", SERVICE, GOOD[0].tag, "--json")
 
     assert ended.json["error"]["code"] == "tag-moved"
     assert image_id(vps, GOOD[0].image) == scanned
@@ -169,10 +165,8 @@ def test_a_deploy_of_the_scanned_digest_succeeds(ready: Client, vps: Vps, releas
     assert host.history(vps)[-1]["digest"] == digest
 
 
-def test_a_deploy_that_knows_what_runs_succeeds(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-
-    deploy(ready, vps, GOOD[1], "--expect-current", GOOD[0].tag)
+def test_a_deploy_that_knows_what_runs_succeeds(deployed: Client, vps: Vps) -> None:
+    deploy(deployed, vps, GOOD[1], "--expect-current", GOOD[0].tag)
 
 
 def test_a_workflow_is_recorded_as_such(ready: Client, vps: Vps) -> None:

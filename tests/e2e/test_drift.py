@@ -43,20 +43,19 @@ def _other_content(vps: Vps) -> None:
     ids=["other tag", "stopped", "removed", "other content", "unhealthy"],
 )
 def test_a_change_by_hand_is_told_and_fails_the_check(
-    ready: Client, vps: Vps, change: Callable[[Vps], None], state: str, tag: str | None
+    deployed: Client, vps: Vps, change: Callable[[Vps], None], state: str, tag: str | None
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    assert ready.run("status", "--check").exit_status == 0
+    assert deployed.run("status", "--check").exit_status == 0
 
     change(vps)
 
-    checked = ready.run("status", "--check", "--json")
+    checked = deployed.run("status", "--check", "--json")
     assert checked.exit_status == 9
     (row,) = checked.json["services"]
     assert row["state"] == state
     assert (row["running"] or {}).get("tag") == tag
     assert row["recorded"]["tag"] == GOOD[0].tag
-    plain = ready.run("status")
+    plain = deployed.run("status")
     assert plain.exit_status == 0
     assert state in plain.stdout
 
@@ -102,30 +101,28 @@ def test_containers_of_two_releases_are_a_mixture(client: Client, vps: Vps) -> N
 
 
 def test_a_rollback_from_what_was_started_by_hand_goes_to_what_was_recorded_last(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     vps.up(GOOD[2].tag)
 
-    rollback(ready, vps, GOOD[1])
+    rollback(deployed, vps, GOOD[1])
 
-    assert ready.run("status", "--check").exit_status == 0
+    assert deployed.run("status", "--check").exit_status == 0
 
 
 def test_content_that_was_swapped_under_a_tag_is_never_deployed_and_can_be_rolled_back(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     scanned = image_id(vps, GOOD[0].image)
     _other_content(vps)
     assert vps.served() == f"{GOOD[0].tag}-moved"
 
-    refused = refuse(ready, vps, 3, "deploy", SERVICE, GOOD[0].tag, "--json")
+    refused = refuse(deployed, vps, 3, "deploy", SERVICE, GOOD[0].tag, "--json")
 
     assert refused.json["error"]["code"] == "tag-moved"
 
-    rollback(ready, vps, GOOD[0])
+    rollback(deployed, vps, GOOD[0])
 
     assert image_id(vps, GOOD[0].image) == scanned
-    assert ready.run("status", "--check").exit_status == 0
+    assert deployed.run("status", "--check").exit_status == 0

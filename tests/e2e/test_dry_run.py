@@ -57,17 +57,18 @@ def test_a_dry_run_names_the_dependency_that_would_be_started(ready: Client, vps
     assert commands == [CD, pull(GOOD[0]), start, up(GOOD[0])]
 
 
-def test_what_a_dry_run_of_a_rollback_says_is_what_a_rollback_does(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_what_a_dry_run_of_a_rollback_says_is_what_a_rollback_does(
+    deployed: Client, vps: Vps
+) -> None:
+    deploy(deployed, vps, GOOD[1])
     settle(vps)
 
-    assert dry_run(ready, vps, "rollback", SERVICE) == [CD, up(GOOD[0])]
-    assert dry_run(ready, vps, "rollback", SERVICE, GOOD[0].tag) == [CD, up(GOOD[0])]
+    assert dry_run(deployed, vps, "rollback", SERVICE) == [CD, up(GOOD[0])]
+    assert dry_run(deployed, vps, "rollback", SERVICE, GOOD[0].tag) == [CD, up(GOOD[0])]
 
     vps.run(f"docker image rm {GOOD[0].image} {KEPT}:{GOOD[0].tag}")
 
-    commands = dry_run(ready, vps, "rollback", SERVICE)
+    commands = dry_run(deployed, vps, "rollback", SERVICE)
 
     assert commands == [CD, pull(GOOD[0]), up(GOOD[0])]
     # Typed in as they are, they do what was said.

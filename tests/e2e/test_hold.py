@@ -18,25 +18,24 @@ HOLD = f"{host.STATE}/holds/{SERVICE}"
 
 
 def test_a_hold_refuses_deploys_says_who_when_and_why_and_allows_rollbacks(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
 
-    set_ = ready.run("hold", SERVICE, "--reason", REASON)
+    set_ = deployed.run("hold", SERVICE, "--reason", REASON)
     assert set_.exit_status == 0, set_.text
 
-    refused = refuse(ready, vps, 5, "deploy", SERVICE, GOOD[2].tag)
+    refused = refuse(deployed, vps, 5, "deploy", SERVICE, GOOD[2].tag)
     assert re.search(rf"held by tester@\S+ since 20[0-9T:-]+Z: {REASON}", refused.stderr)
-    assert REASON in status(ready)["hold"]
-    assert "(hold)" in ready.run("status").stdout
-    rollback(ready, vps, GOOD[0])
+    assert REASON in status(deployed)["hold"]
+    assert "(hold)" in deployed.run("status").stdout
+    rollback(deployed, vps, GOOD[0])
 
-    lifted = ready.run("unhold", SERVICE)
+    lifted = deployed.run("unhold", SERVICE)
     assert lifted.exit_status == 0
     assert REASON in lifted.stdout
-    assert status(ready)["hold"] is None
-    deploy(ready, vps, GOOD[2])
+    assert status(deployed)["hold"] is None
+    deploy(deployed, vps, GOOD[2])
 
 
 def test_the_time_of_a_hold_is_the_hosts(ready: Client, vps: Vps) -> None:
@@ -50,12 +49,11 @@ def test_the_time_of_a_hold_is_the_hosts(ready: Client, vps: Vps) -> None:
 
 
 def test_a_hold_that_is_set_while_a_deploy_is_under_way_stops_the_next(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    with ready.start("deploy", SERVICE, GOOD[1].tag) as running:
+    with deployed.start("deploy", SERVICE, GOOD[1].tag) as running:
         host.await_step(vps, "up")
-        held = ready.run("hold", SERVICE, "--reason", REASON, "--json")
+        held = deployed.run("hold", SERVICE, "--reason", REASON, "--json")
         assert running.wait().exit_status == 0
     settle(vps)
 
@@ -63,18 +61,17 @@ def test_a_hold_that_is_set_while_a_deploy_is_under_way_stops_the_next(
     assert row["outcome"] == "set"
     assert GOOD[1].tag in row["busy"]
     assert vps.served() == GOOD[1].tag
-    refuse(ready, vps, 5, "deploy", SERVICE, GOOD[2].tag)
+    refuse(deployed, vps, 5, "deploy", SERVICE, GOOD[2].tag)
 
 
 def test_a_deploy_that_waited_for_a_run_is_stopped_by_a_hold_that_was_set_meanwhile(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     with contextlib.ExitStack() as lock:
         lock.enter_context(host.lock_held(vps, tag=GOOD[1].tag))
-        with ready.start("deploy", SERVICE, GOOD[2].tag, "--wait", "60s") as waiting:
+        with deployed.start("deploy", SERVICE, GOOD[2].tag, "--wait", "60s") as waiting:
             host.await_waiting(vps)
-            assert ready.run("hold", SERVICE, "--reason", REASON).exit_status == 0
+            assert deployed.run("hold", SERVICE, "--reason", REASON).exit_status == 0
             lock.close()
             ended = waiting.wait()
 

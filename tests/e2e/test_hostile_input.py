@@ -194,13 +194,11 @@ def _deploy_fail_and_roll_back(client: Client, vps: Vps) -> None:
     assert vps.db_counter() == 1
 
 
-def test_hostile_logs_are_shown_without_harm(ready: Client, vps: Vps) -> None:
-    assert ready.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
-
+def test_hostile_logs_are_shown_without_harm(deployed: Client, vps: Vps) -> None:
     command = ("deploy", SERVICE, HOSTILE_LOGS.tag)
-    plain = ready.run(*command)
-    document = ready.run(*command, "--json")
-    in_workflow = ready.run(*command, GITHUB_ACTIONS="true", GITHUB_REF="refs/heads/main")
+    plain = deployed.run(*command)
+    document = deployed.run(*command, "--json")
+    in_workflow = deployed.run(*command, GITHUB_ACTIONS="true", GITHUB_REF="refs/heads/main")
 
     for ended in (plain, document, in_workflow):
         assert ended.exit_status == 6, ended.text
@@ -227,9 +225,8 @@ def _assert_shows_words(ended: Ended) -> None:
         assert words in ended.stderr
 
 
-def test_a_hostile_history_and_lock_are_shown_without_harm(ready: Client, vps: Vps) -> None:
+def test_a_hostile_history_and_lock_are_shown_without_harm(deployed: Client, vps: Vps) -> None:
     """Whoever can write there can do worse, but not to the person who looks."""
-    assert ready.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
     (line, _) = host.history(vps)
     evil = "\x1b[2J\u202e::error::forged\n::error::x ##[error]y [bold]"
     forged = [
@@ -241,7 +238,7 @@ def test_a_hostile_history_and_lock_are_shown_without_harm(ready: Client, vps: V
 
     with host.lock_held(vps, tag=evil):
         ended = [
-            ready.run(*command)
+            deployed.run(*command)
             for command in (
                 ("status",),
                 ("history",),

@@ -74,32 +74,32 @@ def test_with_nothing_to_go_back_to_a_rollback_is_refused(ready: Client, vps: Vp
     assert only_one.json["error"]["code"] == "no-older-success"
 
 
-def test_nobody_goes_back_twice_after_a_deploy_that_was_put_back(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
-    assert ready.run("deploy", SERVICE, EXITS_AT_ONCE.tag).exit_status == 6
+def test_nobody_goes_back_twice_after_a_deploy_that_was_put_back(
+    deployed: Client, vps: Vps
+) -> None:
+    deploy(deployed, vps, GOOD[1])
+    assert deployed.run("deploy", SERVICE, EXITS_AT_ONCE.tag).exit_status == 6
     settle(vps)
 
-    refused = refuse(ready, vps, 3, *ROLLBACK)
+    refused = refuse(deployed, vps, 3, *ROLLBACK)
 
     assert f"{GOOD[1].tag} was put back by itself" in refused.stderr
     assert f"deployctl rollback {SERVICE} {GOOD[0].tag}" in refused.stderr
     assert vps.served() == GOOD[1].tag
 
-    rollback(ready, vps, GOOD[0], GOOD[0].tag)
+    rollback(deployed, vps, GOOD[0], GOOD[0].tag)
 
 
 def test_a_rollback_after_a_deploy_that_could_not_be_put_back_goes_to_the_last_good_release(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     # Neither with these files nor with those that the release ran with.
     good_files = vps.read(BACKEND_FILE)
     edit(vps, BACKEND_FILE, "8080/health", "8080/no-such-page")
     vps.run(f"rm -r {host.STATE}/releases")
 
-    broken = ready.run("deploy", SERVICE, GOOD[2].tag)
+    broken = deployed.run("deploy", SERVICE, GOOD[2].tag)
 
     assert broken.exit_status == 7, broken.text
     assert f"{GOOD[1].tag} could not be put back either" in broken.stderr
@@ -107,118 +107,111 @@ def test_a_rollback_after_a_deploy_that_could_not_be_put_back_goes_to_the_last_g
     settle(vps)
 
     vps.write(BACKEND_FILE, good_files)
-    rollback(ready, vps, GOOD[1])
+    rollback(deployed, vps, GOOD[1])
 
     settle(vps)
-    assert_sound(vps, ready)
+    assert_sound(vps, deployed)
 
 
 @pytest.mark.parametrize("condition", ["unhealthy", "removed"])
 def test_a_rollback_from_a_release_that_does_not_run_well_goes_to_the_one_before(
-    ready: Client, vps: Vps, condition: str
+    deployed: Client, vps: Vps, condition: str
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     if condition == "unhealthy":
         make_unhealthy(vps)
     else:
         vps.run(f"docker rm -f {CONTAINER}")
 
     # Without a container, what was recorded last is what nobody sees running.
-    rollback(ready, vps, GOOD[1] if condition == "removed" else GOOD[0])
+    rollback(deployed, vps, GOOD[1] if condition == "removed" else GOOD[0])
 
     settle(vps)
-    assert_sound(vps, ready)
+    assert_sound(vps, deployed)
 
 
 def test_a_rollback_fetches_an_image_that_is_gone_but_only_the_same(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     settle(vps)
     vps.run(f"docker image rm {GOOD[0].image} {KEPT}:{GOOD[0].tag}")
-    assert status(ready)["rollback"]["image_present"] is False
+    assert status(deployed)["rollback"]["image_present"] is False
 
     vps.registry_stop()
-    unreachable = refuse(ready, vps, 3, *ROLLBACK, "--json")
+    unreachable = refuse(deployed, vps, 3, *ROLLBACK, "--json")
     vps.registry_start()
     vps.repush(GOOD[0].tag)
-    moved = refuse(ready, vps, 3, *ROLLBACK, "--json")
+    moved = refuse(deployed, vps, 3, *ROLLBACK, "--json")
     vps.push(GOOD[0].tag, text=GOOD[0].tag, revision=GOOD[0].revision)
-    rollback(ready, vps, GOOD[0])
+    rollback(deployed, vps, GOOD[0])
 
     assert unreachable.json["error"]["code"] == "registry-down"
     assert moved.json["error"]["code"] == "tag-moved"
     settle(vps)
-    assert_sound(vps, ready)
+    assert_sound(vps, deployed)
 
 
 def test_a_rollback_brings_back_the_recorded_content_of_a_tag_that_moved_locally(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     scanned = image_id(vps, GOOD[0].image)
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
     vps.repush(GOOD[0].tag)
     vps.run(f"docker pull -q {GOOD[0].image}")
 
-    rollback(ready, vps, GOOD[0])
+    rollback(deployed, vps, GOOD[0])
 
     assert image_id(vps, GOOD[0].image) == scanned
     settle(vps)
-    assert_sound(vps, ready)
+    assert_sound(vps, deployed)
 
 
-def test_a_rollback_uses_the_compose_files_of_today_and_says_so(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_a_rollback_uses_the_compose_files_of_today_and_says_so(deployed: Client, vps: Vps) -> None:
     edit(vps, BACKEND_FILE, "    ports:\n", "    environment:\n      COLOUR: blue\n    ports:\n")
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
 
-    ended = rollback(ready, vps, GOOD[0])
+    ended = rollback(deployed, vps, GOOD[0])
 
     assert f"the compose files have changed since {GOOD[0].tag} was deployed" in ended.stdout
     (container,) = host.containers(vps)
     assert "COLOUR=blue" in container["Config"]["Env"]
 
 
-def test_a_rollback_that_fails_puts_back_what_ran(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
+def test_a_rollback_that_fails_puts_back_what_ran(deployed: Client, vps: Vps) -> None:
     # With today's files, only a newer release is healthy.
     check = '"wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"'
     edit(vps, BACKEND_FILE, check, f'"sh", "-c", "[ $$RELEASE != {GOOD[0].tag} ]"')
-    deploy(ready, vps, GOOD[1])
+    deploy(deployed, vps, GOOD[1])
 
-    ended = ready.run(*ROLLBACK)
+    ended = deployed.run(*ROLLBACK)
 
     assert ended.exit_status == 6, ended.text
     assert told(vps)[-1] == f"restored rollback {GOOD[0].tag}"
     settle(vps)
-    assert assert_sound(vps, ready) == GOOD[1].tag
-    refuse(ready, vps, 3, *ROLLBACK)
+    assert assert_sound(vps, deployed) == GOOD[1].tag
+    refuse(deployed, vps, 3, *ROLLBACK)
 
 
-def test_a_hold_stops_deploys_and_lets_a_rollback_through(ready: Client, vps: Vps) -> None:
-    deploy(ready, vps, GOOD[0])
-    deploy(ready, vps, GOOD[1])
+def test_a_hold_stops_deploys_and_lets_a_rollback_through(deployed: Client, vps: Vps) -> None:
+    deploy(deployed, vps, GOOD[1])
     settle(vps)
     hold = {"by": "kim", "at": "2026-11-23T12:00:00Z", "reason": "the database is being moved"}
     vps.write(f"{host.STATE}/holds/{SERVICE}", json.dumps(hold))
 
-    refused = refuse(ready, vps, 5, "deploy", SERVICE, GOOD[2].tag)
+    refused = refuse(deployed, vps, 5, "deploy", SERVICE, GOOD[2].tag)
 
     assert "the database is being moved" in refused.stderr
-    assert status(ready)["hold"]
-    rollback(ready, vps, GOOD[0])
+    assert status(deployed)["hold"]
+    rollback(deployed, vps, GOOD[0])
 
 
 def test_a_rollback_of_a_release_that_runs_but_is_stopped_starts_it(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    deploy(ready, vps, GOOD[0])
     before = container_ids(vps)
     vps.run(f"docker stop {CONTAINER}")
 
-    rollback(ready, vps, GOOD[0], GOOD[0].tag)
+    rollback(deployed, vps, GOOD[0], GOOD[0].tag)
 
     assert container_ids(vps) != before

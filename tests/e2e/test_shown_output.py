@@ -88,11 +88,9 @@ def test_a_change_is_shown_step_by_step_and_summed_up_in_one_line(ready: Client,
 
 
 def test_a_failure_shows_the_last_words_of_the_container_and_what_to_do_next(
-    ready: Client, vps: Vps
+    deployed: Client,
 ) -> None:
-    deploy(ready, vps, GOOD[0])
-
-    status, written = on_a_terminal(ready, "deploy", SERVICE, EXITS_AT_ONCE.tag)
+    status, written = on_a_terminal(deployed, "deploy", SERVICE, EXITS_AT_ONCE.tag)
 
     assert status == 6
     lines = plain(written)

@@ -103,6 +103,8 @@ class Vps:
             options=options,
         )
         self._host_keys: dict[str, str] = {}
+        self.memories: Final[set[str]] = set()
+        """Names under which `remember` was called."""
 
     def start(self) -> None:
         """Start the container and wait until everything in it answers."""
@@ -325,16 +327,22 @@ class Vps:
         )
         return ports
 
-    def reset(self) -> None:
-        """Put everything back to how it was when the VPS first came up.
+    def remember(self, name: str) -> None:
+        """Keep what was deployed since a reset, for another `reset`: nothing may be going on."""
+        self.run(f"{_TOOLS}/remember {name}")
+        self.memories.add(name)
+
+    def reset(self, memory: str = "") -> None:
+        """Put everything back to how it was when the VPS first came up, or was remembered.
 
         Gone afterwards: containers, images and networks but the database's; what tests left in
         /opt/infra, /home, /tmp, /usr/local/bin, the registry and the firewall; every process of
-        the three users, so SSH connections too. The database goes on if nobody touched it.
+        the three users, so SSH connections too. The database goes on if nobody touched it, and
+        so does a remembered backend.
         """
         # Does nothing to a container that runs.
         engine.docker_text("start", self.container_id)
-        self.run(f"{_TOOLS}/reset", timeout=120)
+        self.run(f"{_TOOLS}/reset {memory}", timeout=120)
 
     def _service(self, action: str, name: str) -> None:
         self.run(f"{_TOOLS}/service {action} {name}")
