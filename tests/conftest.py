@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import settings
 
-from tests.vps.fixtures import second_vps, vps, world
+from tests.vps.fixtures import second_vps, used_vps, vps, world
 
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["second_vps", "vps", "world"]
+__all__ = ["second_vps", "used_vps", "vps", "world"]
 
 # A shell starts what it runs in the background with Ctrl-C ignored, and so would the programs be
 # that the tests start and then interrupt.

@@ -60,8 +60,6 @@ PULL = Point("pull", GOOD[0].tag, GOOD[1].tag, "", GOOD[0].tag, 4)
 UP = Point("up", IGNORES_SIGTERM.tag, GOOD[1].tag, "succeeded", GOOD[1].tag, 0)
 HEALTH = Point("health", GOOD[0].tag, NEVER_HEALTHY.tag, "restored", GOOD[0].tag, 6)
 RESTORE = Point("restore", GOOD[0].tag, UNHEALTHY_AND_DEAF, "restored", GOOD[0].tag, 6)
-POINTS = (PULL, UP, HEALTH, RESTORE)
-BEGUN = (UP, HEALTH, RESTORE)
 
 
 def write_inventory(

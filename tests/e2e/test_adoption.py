@@ -8,6 +8,7 @@ from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import assert_sound, settle
 from tests.e2e.steps import container_ids, deploy, refuse, told
+from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD
 from tests.vps.world import Vps
 
@@ -41,7 +42,7 @@ def test_the_first_deploy_of_another_release_records_what_ran_but_not_as_a_way_b
     refuse(ready, vps, 3, "rollback", SERVICE, GOOD[0].tag)
 
 
-@pytest.mark.parametrize("tag", [GOOD[0].tag, "latest"])
+@pytest.mark.parametrize("tag", [GOOD[0].tag, thorough("latest")])
 def test_a_first_deploy_that_fails_puts_back_what_was_started_by_hand(
     ready: Client, vps: Vps, tag: str
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.steps import BACKEND_FILE, await_health, deploy, edit, refuse, rollback
@@ -70,6 +72,7 @@ def test_a_dependency_whose_configuration_was_edited_is_reported_and_left_alone(
     )
 
 
+@pytest.mark.thorough
 def test_a_dependency_whose_local_tag_moved_is_reported_and_left_alone(
     ready: Client, vps: Vps
 ) -> None:
@@ -82,12 +85,14 @@ def test_a_dependency_whose_local_tag_moved_is_reported_and_left_alone(
     assert said.count("note: dependency db was started with another image than today's") == 3
 
 
+@pytest.mark.thorough
 def test_a_dependency_that_is_as_it_was_started_is_not_worth_a_note(
     ready: Client, vps: Vps
 ) -> None:
     assert "dependency db" not in there_and_back(ready, vps)
 
 
+@pytest.mark.thorough
 def test_a_dependency_that_runs_and_is_unhealthy_is_not_restarted(
     deployed: Client, vps: Vps
 ) -> None:
@@ -113,6 +118,7 @@ def test_a_service_with_a_build_section_is_refused_and_nothing_is_built(
     assert images(vps) == before
 
 
+@pytest.mark.thorough
 def test_a_dependency_with_a_build_section_is_never_built(ready: Client, vps: Vps) -> None:
     vps.write(f"{INFRA}/compose/Dockerfile", "FROM scratch\nLABEL built=here\n")
     edit(vps, PROJECT_FILE, "    image: localhost:5000/db:1\n", "    build: .\n")

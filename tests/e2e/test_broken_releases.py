@@ -8,6 +8,7 @@ from tests.e2e import host
 from tests.e2e.client import COMPOSE_FILES, SERVICE, Client
 from tests.e2e.invariants import assert_ready_for_more, assert_sound, settle
 from tests.e2e.steps import BACKEND_FILE, deploy, edit, image_id, make_unhealthy, status, told
+from tests.thorough import thorough
 from tests.vps.catalogue import (
     CRASH_LOOPS,
     EXITS_AT_ONCE,
@@ -26,8 +27,8 @@ HARMLESS = {*"\n", *map(chr, range(0x20, 0x7F)), *"✓✗…·\ufffd"}
     [
         (EXITS_AT_ONCE, {"exited", "crash-loop"}, "FATAL: DATABASE_URL is not set"),
         (NEVER_HEALTHY, {"unhealthy", "health-timeout"}, "404"),
-        (CRASH_LOOPS, {"unhealthy", "health-timeout"}, "FATAL: migration 0042 failed"),
-        (
+        thorough(CRASH_LOOPS, {"unhealthy", "health-timeout"}, "FATAL: migration 0042 failed"),
+        thorough(
             HOSTILE_LOGS,
             {"unhealthy", "health-timeout"},
             f"the last honest line of {HOSTILE_LOGS.tag}",
@@ -72,6 +73,7 @@ def test_a_broken_first_release_is_left_for_a_person_and_the_next_deploy_works(
     assert_ready_for_more(vps, ready, GOOD[0].tag)
 
 
+@pytest.mark.thorough
 def test_both_containers_of_a_service_are_put_back(client: Client, vps: Vps) -> None:
     client.write_inventory({"vps": vps}, compose_files=(*COMPOSE_FILES, SCALED))
     assert client.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
@@ -97,6 +99,7 @@ def test_what_is_put_back_runs_with_the_configuration_that_it_ran_with(
     assert "8099" in vps.read(BACKEND_FILE)
 
 
+@pytest.mark.thorough
 def test_what_did_not_run_well_is_no_release_to_put_back(deployed: Client, vps: Vps) -> None:
     vps.up(GOOD[1].tag)
     make_unhealthy(vps)

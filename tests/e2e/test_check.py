@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.steps import BACKEND_FILE, await_health, deploy, edit, snapshot
@@ -123,6 +125,7 @@ def test_a_lock_that_is_held_and_a_hold_are_status_5(deployed: Client, vps: Vps)
     assert "hold" in codes(check(deployed, 5))
 
 
+@pytest.mark.thorough
 def test_a_gap_in_the_history_is_a_warning(deployed: Client, vps: Vps) -> None:
     deploy(deployed, vps, GOOD[1])
     vps.run(f"sed -i 2d {host.HISTORY}")
@@ -133,6 +136,7 @@ def test_a_gap_in_the_history_is_a_warning(deployed: Client, vps: Vps) -> None:
     assert "numbering is broken" in found["history"][0]["details"][0]
 
 
+@pytest.mark.thorough
 def test_a_target_whose_image_is_gone_is_a_warning(deployed: Client, vps: Vps) -> None:
     deploy(deployed, vps, GOOD[1])
     vps.run(f"docker image rm deployctl/{SERVICE}:{GOOD[0].tag} {GOOD[0].image}")
@@ -178,6 +182,7 @@ def test_hosts_that_cannot_be_reached_or_trusted_are_findings_beside_the_others(
     assert rows["vps"]["ready"]
 
 
+@pytest.mark.thorough
 def test_people_see_a_table_with_marks_and_remedies(ready: Client, vps: Vps) -> None:
     ready.run("hold", SERVICE, "--reason", "audit")
     before = snapshot(vps)

@@ -10,6 +10,7 @@ from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
 from tests.e2e.steps import deploy, rollback, status
+from tests.thorough import thorough
 from tests.vps.catalogue import GOOD
 from tests.vps.world import Vps
 
@@ -23,7 +24,7 @@ from tests.vps.world import Vps
             [4, 5, 6],
             id="torn in the last line",
         ),
-        pytest.param(1, [("started", 2), ("succeeded", 2)], [5, 6], id="last newline missing"),
+        thorough(1, [("started", 2), ("succeeded", 2)], [5, 6], name="last newline missing"),
     ],
 )
 def test_a_deploy_begins_a_new_line_behind_a_torn_one(
@@ -46,6 +47,7 @@ def test_a_deploy_begins_a_new_line_behind_a_torn_one(
     assert [line["seq"] for line in new] == numbers
 
 
+@pytest.mark.thorough
 def test_a_rollback_works_behind_a_torn_line(deployed: Client, vps: Vps) -> None:
     deploy(deployed, vps, GOOD[1])
     settle(vps)
@@ -61,7 +63,7 @@ def test_a_rollback_works_behind_a_torn_line(deployed: Client, vps: Vps) -> None
     assert any("line" in note for note in row["notes"])
 
 
-@pytest.mark.parametrize("damage", ["empty", "missing", "CRLF"])
+@pytest.mark.parametrize("damage", ["missing", *map(thorough, ("empty", "CRLF"))])
 def test_a_deploy_goes_on_with_what_is_left(deployed: Client, vps: Vps, damage: str) -> None:
     settle(vps)
     text = vps.read(host.HISTORY)

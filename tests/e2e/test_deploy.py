@@ -22,6 +22,7 @@ from tests.e2e.steps import (
     status,
     told,
 )
+from tests.thorough import thorough
 from tests.vps.catalogue import (
     ATTESTED,
     CRASH_LOOPS,
@@ -65,7 +66,9 @@ def test_the_next_deploy_replaces_the_release_and_redeploying_it_changes_nothing
     assert len(told(vps)) == 4
 
 
-@pytest.mark.parametrize("condition", ["unhealthy", "stopped", "paused", "removed"])
+@pytest.mark.parametrize(
+    "condition", ["unhealthy", *map(thorough, ("stopped", "paused", "removed"))]
+)
 def test_redeploying_a_release_that_does_not_run_well_recreates_it(
     deployed: Client, vps: Vps, condition: str
 ) -> None:
@@ -111,6 +114,7 @@ def test_all_containers_of_a_service_are_replaced(client: Client, vps: Vps) -> N
     assert vps.db_counter() == 1
 
 
+@pytest.mark.thorough
 def test_a_lost_container_of_two_is_made_again(client: Client, vps: Vps) -> None:
     client.write_inventory({"vps": vps}, compose_files=(*COMPOSE_FILES, SCALED))
     assert client.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
@@ -153,7 +157,9 @@ def test_a_tag_that_moved_is_refused_and_the_local_name_is_put_back(
 
 
 @pytest.mark.parametrize(
-    "release", [GOOD[0], ATTESTED, NO_LABEL], ids=["plain", "attested", "without a label"]
+    "release",
+    [ATTESTED, *map(thorough, (GOOD[0], NO_LABEL))],
+    ids=["attested", "plain", "without a label"],
 )
 def test_a_deploy_of_the_scanned_digest_succeeds(ready: Client, vps: Vps, release: Release) -> None:
     digest = vps.digest(release.tag)
@@ -180,6 +186,7 @@ def test_a_workflow_is_recorded_as_such(ready: Client, vps: Vps) -> None:
     assert recorded["run_url"] == "https://github.com/example/enforcer/actions/runs/11972345678"
 
 
+@pytest.mark.thorough
 def test_as_many_earlier_releases_are_kept_as_the_inventory_says(client: Client, vps: Vps) -> None:
     client.write_inventory({"vps": vps}, service="keep = 1\n")
 

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e import host
 from tests.e2e.client import COMPOSE_FILES, SERVICE, Client
 from tests.e2e.steps import CONTAINER, deploy, image_id, make_unhealthy, refuse, rollback
+from tests.thorough import thorough
 from tests.vps.catalogue import GOOD
 from tests.vps.world import NO_HEALTHCHECK, SCALED, Vps
 
@@ -35,8 +36,8 @@ def _other_content(vps: Vps) -> None:
     ("change", "state", "tag"),
     [
         (_other_tag, "untracked", GOOD[1].tag),
-        (_stop, "not running", GOOD[0].tag),
-        (_remove, "not running", None),
+        thorough(_stop, "not running", GOOD[0].tag),
+        thorough(_remove, "not running", None),
         (_other_content, "moved", GOOD[0].tag),
         (make_unhealthy, "unhealthy", GOOD[0].tag),
     ],
@@ -100,6 +101,7 @@ def test_containers_of_two_releases_are_a_mixture(client: Client, vps: Vps) -> N
     assert images == [image_id(vps, GOOD[1].image)] * 2
 
 
+@pytest.mark.thorough
 def test_a_rollback_from_what_was_started_by_hand_goes_to_what_was_recorded_last(
     deployed: Client, vps: Vps
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_rollback_from_what_was_started_by_hand_goes_to_what_was_recorded_last
     assert deployed.run("status", "--check").exit_status == 0
 
 
+@pytest.mark.thorough
 def test_content_that_was_swapped_under_a_tag_is_never_deployed_and_can_be_rolled_back(
     deployed: Client, vps: Vps
 ) -> None:

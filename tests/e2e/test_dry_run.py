@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
 from tests.e2e.steps import KEPT, Standing, deploy, snapshot
+from tests.thorough import thorough
 from tests.vps.catalogue import GOOD, Release
 from tests.vps.world import Vps
 
@@ -79,9 +80,9 @@ def test_what_a_dry_run_of_a_rollback_says_is_what_a_rollback_does(
 @pytest.mark.parametrize(
     ("arguments", "exit_status"),
     [
-        (("deploy", SERVICE, GOOD[2].tag), 0),
+        thorough(("deploy", SERVICE, GOOD[2].tag), 0),
         (("deploy", SERVICE, GOOD[3].tag, "--expect-current", GOOD[1].tag), 3),
-        (("rollback", SERVICE, GOOD[3].tag), 3),
+        thorough(("rollback", SERVICE, GOOD[3].tag), 3),
     ],
     ids=["runs already", "not current", "never succeeded"],
 )

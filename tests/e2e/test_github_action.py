@@ -18,6 +18,7 @@ from tests.e2e.client import COMPOSE_FILES, SERVICE, Client
 from tests.e2e.interruption import HEALTH, PULL, SLOW_TO_STOP, prepare
 from tests.e2e.invariants import assert_sound, settle
 from tests.e2e.steps import WORKFLOW, running
+from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD, HOSTILE_LOGS, NEVER_HEALTHY
 from tests.vps.world import Vps
 from tests.workflow_runner import ROOT, Ran, Runner, commands
@@ -158,6 +159,7 @@ def test_the_example_workflow_hands_its_inputs_and_secrets_to_the_action(act: Ac
     assert act.vps.served() == NEW
 
 
+@pytest.mark.thorough
 def test_a_known_hosts_input_is_a_file_for_the_inventory(act: Act) -> None:
     act.write_inventory(act.vps.port, 'known_hosts = { env = "VPS_KNOWN_HOSTS" }')
 
@@ -246,7 +248,10 @@ def test_a_host_that_cannot_be_reached_is_named_and_fails_the_step(
 
 @pytest.mark.parametrize(
     ("given", "variable"),
-    [("host", "VPS_HOST"), ("user", "VPS_USER"), ("ssh_key", "DEPLOY_SSH_KEY")],
+    [
+        ("host", "VPS_HOST"),
+        *(thorough(*each) for each in (("user", "VPS_USER"), ("ssh_key", "DEPLOY_SSH_KEY"))),
+    ],
 )
 def test_an_empty_secret_is_named(act: Act, given: str, variable: str) -> None:
     ran = act(NEW, **{given: ""})
@@ -339,6 +344,7 @@ def test_a_cancelled_job_says_that_the_run_goes_on_and_it_does(
     assert assert_sound(vps, client) == HEALTH.serves
 
 
+@pytest.mark.thorough
 def test_a_job_that_is_cancelled_before_the_change_leaves_the_host_alone(
     act: Act, client: Client, vps: Vps
 ) -> None:
@@ -358,6 +364,7 @@ def test_a_job_that_is_cancelled_before_the_change_leaves_the_host_alone(
     assert assert_sound(vps, client) == PULL.before
 
 
+@pytest.mark.thorough
 def test_a_step_that_has_to_be_killed_leaves_a_run_that_ends_by_itself(
     act: Act, client: Client, vps: Vps
 ) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import json
 import re
 
+import pytest
+
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
@@ -38,6 +40,7 @@ def test_a_hold_refuses_deploys_says_who_when_and_why_and_allows_rollbacks(
     deploy(deployed, vps, GOOD[2])
 
 
+@pytest.mark.thorough
 def test_the_time_of_a_hold_is_the_hosts(ready: Client, vps: Vps) -> None:
     before = vps.run("date -u +%Y-%m-%dT%H:%M:%SZ").stdout.strip()
     held = ready.run("hold", SERVICE, "--reason", REASON, "--json", TZ="Asia/Tokyo").json
@@ -64,6 +67,7 @@ def test_a_hold_that_is_set_while_a_deploy_is_under_way_stops_the_next(
     refuse(deployed, vps, 5, "deploy", SERVICE, GOOD[2].tag)
 
 
+@pytest.mark.thorough
 def test_a_deploy_that_waited_for_a_run_is_stopped_by_a_hold_that_was_set_meanwhile(
     deployed: Client, vps: Vps
 ) -> None:
@@ -95,6 +99,7 @@ def test_holding_twice_tells_of_the_first_and_keeps_somebody_elses(ready: Client
     assert (row["outcome"], row["before"]["reason"]) == ("replaced", REASON)
 
 
+@pytest.mark.thorough
 def test_unhold_without_a_hold_says_so_and_changes_nothing(ready: Client, vps: Vps) -> None:
     ended = ready.run("unhold", SERVICE)
 
@@ -103,6 +108,7 @@ def test_unhold_without_a_hold_says_so_and_changes_nothing(ready: Client, vps: V
     assert vps.run(f"[ -e {host.STATE} ]", check=False).returncode != 0
 
 
+@pytest.mark.thorough
 def test_a_hold_that_somebody_put_there_by_hand_counts_and_can_be_lifted(
     ready: Client, vps: Vps
 ) -> None:

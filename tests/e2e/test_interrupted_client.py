@@ -10,7 +10,6 @@ from tests.e2e import host
 from tests.e2e.client import Client
 from tests.e2e.interruption import (
     HEALTH,
-    POINTS,
     PULL,
     RESTORE,
     UP,
@@ -19,13 +18,16 @@ from tests.e2e.interruption import (
     reached,
 )
 from tests.e2e.invariants import assert_ready_for_more, assert_sound, settle
+from tests.thorough import thorough
 from tests.vps.catalogue import GOOD
 from tests.vps.world import Vps
 
 NEXT = GOOD[4].tag
 
 
-@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+@pytest.mark.parametrize(
+    "point", [UP, *map(thorough, (PULL, HEALTH, RESTORE))], ids=lambda point: point.name
+)
 def test_a_run_whose_client_is_killed_ends_by_itself(
     client: Client, vps: Vps, point: Point
 ) -> None:
@@ -66,8 +68,8 @@ def test_follow_watches_a_run_whose_client_was_killed_until_its_end(
     [
         (PULL, signal.SIGTERM),
         (UP, signal.SIGINT),
-        (HEALTH, signal.SIGTERM),
-        (RESTORE, signal.SIGINT),
+        thorough(HEALTH, signal.SIGTERM),
+        thorough(RESTORE, signal.SIGINT),
     ],
     ids=lambda value: value.name,
 )

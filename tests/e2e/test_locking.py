@@ -5,27 +5,30 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from tests.e2e import host
-from tests.e2e.client import SERVICE, Client, Running
+from tests.e2e.client import SERVICE, Client, Ended, Running
 from tests.e2e.interruption import (
-    BEGUN,
     HEALTH,
+    RESTORE,
     UP,
     Point,
     prepare,
     reached,
 )
 from tests.e2e.invariants import assert_ready_for_more, assert_sound, settle
-from tests.vps.catalogue import GOOD
+from tests.faults.gate import Gate
+from tests.thorough import thorough
+from tests.vps.catalogue import EXITS_AT_ONCE, GOOD
 from tests.vps.proxy import DelayingProxy
 from tests.vps.world import Vps
 
+OLD, NEW = GOOD[0].tag, GOOD[1].tag
 OTHER = GOOD[3].tag
 NEXT = GOOD[4].tag
 
@@ -59,51 +62,62 @@ def test_of_two_deploys_at_once_one_wins_and_the_other_names_it(ready: Client, v
     assert assert_sound(vps, ready) == winner[1]
 
 
-def test_a_busy_host_is_left_alone_and_its_holder_is_named(client: Client, vps: Vps) -> None:
-    prepare(vps, client, UP)
+@contextmanager
+def held_back(vps: Vps, client: Client, tag: str) -> Iterator[tuple[Running, Gate]]:
+    """A deploy that stays where it is, before it recreates the service, until its gate opens."""
+    gate = Gate(vps)
+    gate.install()
+    gate.close("before", "docker compose *up -d*")
+    with client.start("deploy", SERVICE, tag) as running:
+        gate.await_reached()
+        yield running, gate
 
-    with (
-        reached(vps, client, UP) as running,
-        client.start("deploy", SERVICE, OTHER) as deploy,
-        client.start("rollback", SERVICE) as rollback,
-    ):
-        won, refused = running.wait(), (deploy.wait(), rollback.wait())
+
+def both_ended(first: tuple[Running, Gate], second: Running, vps: Vps) -> tuple[Ended, Ended]:
+    """Let the one that was held back go on when the other waits for it, and both end."""
+    host.await_waiting(vps)
+    running, gate = first
+    gate.open()
+    return running.wait(), second.wait()
+
+
+def test_a_busy_host_is_left_alone_and_its_holder_is_named(deployed: Client, vps: Vps) -> None:
+    with held_back(vps, deployed, NEW) as (running, gate):
+        refused = (deployed.run("deploy", SERVICE, OTHER), deployed.run("rollback", SERVICE))
+        gate.open()
+        won = running.wait()
 
     assert won.exit_status == 0, won.text
-    (holder, _) = (line for line in host.history(vps) if line["tag"] == UP.tag)
+    (holder, _) = (line for line in host.history(vps) if line["tag"] == NEW)
     for each in refused:
         assert each.exit_status == 5, each.text
         assert "nothing on the host was changed" in each.stderr
-        for evidence in (UP.tag, SERVICE, holder["by"], holder["at"][:16], holder["run"], "--wait"):
+        for evidence in (NEW, SERVICE, holder["by"], holder["at"][:16], holder["run"], "--wait"):
             assert evidence in each.stderr
     settle(vps)
-    assert assert_sound(vps, client) == UP.tag
-    assert _tags(vps, "started") == [UP.before, UP.tag]
+    assert assert_sound(vps, deployed) == NEW
+    assert _tags(vps, "started") == [OLD, NEW]
 
 
-def test_a_deploy_that_waits_deploys_when_the_other_has_ended(client: Client, vps: Vps) -> None:
-    prepare(vps, client, UP)
-
+def test_a_deploy_that_waits_deploys_when_the_other_has_ended(deployed: Client, vps: Vps) -> None:
     with (
-        reached(vps, client, UP) as running,
-        client.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting,
+        held_back(vps, deployed, NEW) as under_way,
+        deployed.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting,
     ):
-        first, second = running.wait(), waiting.wait()
+        first, second = both_ended(under_way, waiting, vps)
 
     assert (first.exit_status, second.exit_status) == (0, 0), second.text
     assert "wait for the lock" in second.stderr
-    assert UP.tag in second.stderr
+    assert NEW in second.stderr
     settle(vps)
-    assert _tags(vps, "succeeded") == [UP.before, UP.tag, OTHER]
-    assert assert_sound(vps, client) == OTHER
+    assert _tags(vps, "succeeded") == [OLD, NEW, OTHER]
+    assert assert_sound(vps, deployed) == OTHER
 
 
-def test_a_deploy_that_waits_in_vain_says_for_whom(ready: Client, vps: Vps) -> None:
-    _deploy(ready, GOOD[0].tag)
-
+def test_a_deploy_that_waits_in_vain_says_for_whom(deployed: Client, vps: Vps) -> None:
     with host.lock_held(vps, tag=GOOD[1].tag):
-        waited = ready.run("deploy", SERVICE, OTHER, "--wait", "2s")
-        document = ready.run("rollback", SERVICE, "--json").json
+        waited = deployed.run("deploy", SERVICE, OTHER, "--wait", "2s")
+        document = deployed.run("rollback", SERVICE, "--json").json
 
     assert waited.exit_status == 5, waited.text
     assert GOOD[1].tag in waited.stderr
@@ -111,34 +125,34 @@ def test_a_deploy_that_waits_in_vain_says_for_whom(ready: Client, vps: Vps) -> N
     assert document["exit_status"] == 5
     assert document["error"]["code"] == "busy"
     settle(vps)
-    assert assert_sound(vps, ready) == GOOD[0].tag
+    assert assert_sound(vps, deployed) == GOOD[0].tag
 
 
+@pytest.mark.thorough
 def test_a_rollback_that_waited_for_a_deploy_that_failed_finds_the_old_release_back(
-    client: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
-    prepare(vps, client, HEALTH)
-
     with (
-        reached(vps, client, HEALTH) as running,
-        client.start("rollback", SERVICE, HEALTH.before, "--wait", "60s") as waiting,
+        held_back(vps, deployed, EXITS_AT_ONCE.tag) as under_way,
+        deployed.start("rollback", SERVICE, OLD, "--wait", "60s") as waiting,
     ):
-        first, second = running.wait(), waiting.wait()
+        first, second = both_ended(under_way, waiting, vps)
 
     assert first.exit_status == 6, first.text
     assert second.exit_status == 0, second.text
     settle(vps)
-    assert assert_sound(vps, client) == HEALTH.before
-    assert _tags(vps, "started") == [HEALTH.before, HEALTH.tag]
+    assert assert_sound(vps, deployed) == OLD
+    assert _tags(vps, "started") == [OLD, EXITS_AT_ONCE.tag]
 
 
-def test_a_rollback_goes_where_it_meant_to_go_before_it_waited(ready: Client, vps: Vps) -> None:
+@pytest.mark.thorough
+def test_a_rollback_goes_where_it_meant_to_go_before_it_waited(deployed: Client, vps: Vps) -> None:
     """Nobody in a hurry goes back twice: in between, someone else went back by hand."""
-    _deploy(ready, GOOD[0].tag, GOOD[1].tag, GOOD[2].tag)
+    _deploy(deployed, GOOD[1].tag, GOOD[2].tag)
 
     with ExitStack() as lock:
         lock.enter_context(host.lock_held(vps, tag=GOOD[1].tag, action="rollback"))
-        with ready.start("rollback", SERVICE, "--wait", "60s") as waiting:
+        with deployed.start("rollback", SERVICE, "--wait", "60s") as waiting:
             host.await_waiting(vps)
             vps.up(GOOD[1].tag)
             lock.close()
@@ -146,29 +160,28 @@ def test_a_rollback_goes_where_it_meant_to_go_before_it_waited(ready: Client, vp
 
     assert ended.exit_status == 0, ended.text
     settle(vps)
-    assert assert_sound(vps, ready) == GOOD[1].tag
+    assert assert_sound(vps, deployed) == GOOD[1].tag
 
 
-def test_a_rollback_that_waits_for_a_deploy_undoes_that_deploy(client: Client, vps: Vps) -> None:
-    prepare(vps, client, UP)
-
+@pytest.mark.thorough
+def test_a_rollback_that_waits_for_a_deploy_undoes_that_deploy(deployed: Client, vps: Vps) -> None:
     with (
-        reached(vps, client, UP) as running,
-        client.start("rollback", SERVICE, "--wait", "60s") as waiting,
+        held_back(vps, deployed, NEW) as under_way,
+        deployed.start("rollback", SERVICE, "--wait", "60s") as waiting,
     ):
-        first, second = running.wait(), waiting.wait()
+        first, second = both_ended(under_way, waiting, vps)
 
     assert (first.exit_status, second.exit_status) == (0, 0), second.text
     settle(vps)
-    assert _tags(vps, "succeeded") == [UP.before, UP.tag, UP.before]
-    assert assert_sound(vps, client) == UP.before
+    assert _tags(vps, "succeeded") == [OLD, NEW, OLD]
+    assert assert_sound(vps, deployed) == OLD
 
 
+@pytest.mark.thorough
 def test_a_container_that_vanishes_while_it_is_looked_at_is_no_docker_that_is_down(
-    ready: Client, vps: Vps
+    deployed: Client, vps: Vps
 ) -> None:
     """Between the list of containers and the look at them, another run may recreate one."""
-    _deploy(ready, GOOD[0].tag)
     # The first listing names a container that is gone by the time it is inspected.
     vps.write(
         "/usr/local/bin/docker",
@@ -178,7 +191,7 @@ def test_a_container_that_vanishes_while_it_is_looked_at_is_no_docker_that_is_do
         mode=0o755,
     )
 
-    ended = ready.run("deploy", SERVICE, GOOD[1].tag)
+    ended = deployed.run("deploy", SERVICE, GOOD[1].tag)
 
     assert vps.run("test -d /tmp/once", check=False).returncode == 0
     assert ended.exit_status == 0, ended.text
@@ -188,29 +201,28 @@ def test_a_container_that_vanishes_while_it_is_looked_at_is_no_docker_that_is_do
 # ---------------------------------------------------------------- what changes in between
 
 
-def test_a_deploy_that_waited_is_judged_by_what_it_finds_then(client: Client, vps: Vps) -> None:
-    prepare(vps, client, UP)
-    options = ("--wait", "30s", "--expect-current", UP.before)
+@pytest.mark.thorough
+def test_a_deploy_that_waited_is_judged_by_what_it_finds_then(deployed: Client, vps: Vps) -> None:
+    options = ("--wait", "30s", "--expect-current", OLD)
 
     with (
-        reached(vps, client, UP) as running,
-        client.start("deploy", SERVICE, OTHER, *options) as waiting,
+        held_back(vps, deployed, NEW) as under_way,
+        deployed.start("deploy", SERVICE, OTHER, *options) as waiting,
     ):
-        first, second = running.wait(), waiting.wait()
+        first, second = both_ended(under_way, waiting, vps)
 
     assert first.exit_status == 0, first.text
     assert second.exit_status == 3, second.text
-    assert UP.tag in second.stderr
-    assert _tags(vps, "started") == [UP.before, UP.tag]
+    assert NEW in second.stderr
+    assert _tags(vps, "started") == [OLD, NEW]
 
 
-def test_a_hold_that_is_set_while_a_deploy_waits_stops_it(ready: Client, vps: Vps) -> None:
-    _deploy(ready, GOOD[0].tag)
+def test_a_hold_that_is_set_while_a_deploy_waits_stops_it(deployed: Client, vps: Vps) -> None:
     hold = {"by": "ops@desk", "at": "2026-01-01T00:00:00Z", "reason": "a migration runs"}
 
     with ExitStack() as lock:
         lock.enter_context(host.lock_held(vps, tag=GOOD[1].tag))
-        with ready.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting:
+        with deployed.start("deploy", SERVICE, OTHER, "--wait", "30s") as waiting:
             host.await_waiting(vps)
             vps.write(f"{host.STATE}/holds/{SERVICE}", json.dumps(hold))
             lock.close()
@@ -225,19 +237,21 @@ def test_a_hold_that_is_set_while_a_deploy_waits_stops_it(ready: Client, vps: Vp
     ("change", "named"),
     [
         (f"docker stop -t 0 compose-{SERVICE}-1", "containers"),
-        ("echo '# a comment' >>compose/docker-compose.yml", ""),
-        ("sed -i 's/retries: 3/retries: 4/' compose/docker-compose.yml", "compose files"),
+        thorough("echo '# a comment' >>compose/docker-compose.yml", "", name="comment"),
+        thorough(
+            "sed -i 's/retries: 1/retries: 4/' compose/docker-compose.yml",
+            "compose files",
+            name="compose file",
+        ),
         (f"cd {host.STATE}; install -d holds; echo >holds/{SERVICE}", "hold"),
     ],
     ids=["container", "comment", "compose file", "hold"],
 )
 def test_a_deploy_changes_nothing_if_the_host_changed_after_it_decided(
-    ready: Client, vps: Vps, change: str, named: str
+    deployed: Client, vps: Vps, change: str, named: str
 ) -> None:
     """A comment is no change: what counts is what the files resolve to."""
-    _deploy(ready, GOOD[0].tag)
-
-    with ready.start("deploy", SERVICE, OTHER) as running:
+    with deployed.start("deploy", SERVICE, OTHER) as running:
         with host.registry_stalled(vps):
             host.await_pull(vps)
             vps.run(f"cd /opt/infra; {change}")
@@ -254,21 +268,22 @@ def test_a_deploy_changes_nothing_if_the_host_changed_after_it_decided(
     assert _tags(vps, "started") == [GOOD[0].tag]
 
 
-def test_a_deploy_changes_nothing_if_another_run_came_first(ready: Client, vps: Vps) -> None:
-    _deploy(ready, GOOD[0].tag, GOOD[1].tag)
+@pytest.mark.thorough
+def test_a_deploy_changes_nothing_if_another_run_came_first(deployed: Client, vps: Vps) -> None:
+    _deploy(deployed, GOOD[1].tag)
 
-    with ready.start("deploy", SERVICE, OTHER) as running:
+    with deployed.start("deploy", SERVICE, OTHER) as running:
         with host.registry_stalled(vps):
             host.await_pull(vps)
             # It needs no registry.
-            rolled_back = ready.run("rollback", SERVICE)
+            rolled_back = deployed.run("rollback", SERVICE)
         ended = running.wait()
 
     assert rolled_back.exit_status == 0, rolled_back.text
     assert ended.exit_status == 5, ended.text
     assert "another run" in ended.stderr
     settle(vps)
-    assert assert_sound(vps, ready) == GOOD[0].tag
+    assert assert_sound(vps, deployed) == GOOD[0].tag
     assert OTHER not in _tags(vps, "started")
 
 
@@ -276,9 +291,8 @@ def test_a_deploy_changes_nothing_if_another_run_came_first(ready: Client, vps: 
 
 
 @pytest.fixture
-def waiting(ready: Client, vps: Vps, tmp_path: Path) -> Iterator[Waiting]:
+def waiting(deployed: Client, vps: Vps, tmp_path: Path) -> Iterator[Waiting]:
     """A deploy, behind a proxy, that waits for a lock."""
-    _deploy(ready, GOOD[0].tag)
     directory = tmp_path / "remote"
     directory.mkdir()
     remote = Client(directory)
@@ -293,7 +307,7 @@ def waiting(ready: Client, vps: Vps, tmp_path: Path) -> Iterator[Waiting]:
     settle(vps)
     # Not even now that the lock is free.
     assert _tags(vps, "started") == [GOOD[0].tag]
-    assert assert_sound(vps, ready) == GOOD[0].tag
+    assert assert_sound(vps, deployed) == GOOD[0].tag
 
 
 class Waiting(NamedTuple):
@@ -307,6 +321,7 @@ def test_a_client_that_is_killed_while_it_waits_deploys_nothing(waiting: Waiting
     host.await_quiet(vps)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_client_that_is_stopped_while_it_waits_deploys_nothing(
     waiting: Waiting, vps: Vps, number: signal.Signals
@@ -319,6 +334,7 @@ def test_a_client_that_is_stopped_while_it_waits_deploys_nothing(
     host.await_quiet(vps)
 
 
+@pytest.mark.thorough
 def test_a_client_that_is_cut_off_while_it_waits_withdraws(waiting: Waiting, vps: Vps) -> None:
     waiting.network.cut()
     ended = waiting.client.wait(timeout=30)
@@ -332,7 +348,9 @@ def test_a_client_that_is_cut_off_while_it_waits_withdraws(waiting: Waiting, vps
 # ---------------------------------------------------------------- the transaction is killed
 
 
-@pytest.mark.parametrize("point", BEGUN, ids=lambda point: point.name)
+@pytest.mark.parametrize(
+    "point", [UP, *map(thorough, (HEALTH, RESTORE))], ids=lambda point: point.name
+)
 def test_a_killed_transaction_is_shown_and_recorded_and_needs_no_clean_up(
     client: Client, vps: Vps, point: Point
 ) -> None:
@@ -349,7 +367,7 @@ def test_a_killed_transaction_is_shown_and_recorded_and_needs_no_clean_up(
     _assert_interrupted_then_recorded(vps, client, run)
 
 
-@pytest.mark.parametrize("point", [UP, HEALTH], ids=lambda point: point.name)
+@pytest.mark.parametrize("point", [UP, thorough(HEALTH)], ids=lambda point: point.name)
 def test_a_power_cut_leaves_a_run_that_is_shown_and_recorded_and_needs_no_clean_up(
     client: Client, vps: Vps, point: Point
 ) -> None:
@@ -365,6 +383,7 @@ def test_a_power_cut_leaves_a_run_that_is_shown_and_recorded_and_needs_no_clean_
     _assert_interrupted_then_recorded(vps, client, run, db_starts=2)
 
 
+@pytest.mark.thorough
 def test_a_rollback_is_what_one_types_after_a_killed_transaction(client: Client, vps: Vps) -> None:
     prepare(vps, client, HEALTH)
 

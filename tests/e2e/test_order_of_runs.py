@@ -52,6 +52,7 @@ def test_an_older_run_that_comes_late_is_refused(person: Client, vps: Vps) -> No
     assert line["commit"] == 40 * "a"
 
 
+@pytest.mark.thorough
 def test_what_a_person_rolled_back_from_is_not_deployed_over_by_an_older_run(
     person: Client, vps: Vps
 ) -> None:
@@ -65,6 +66,7 @@ def test_what_a_person_rolled_back_from_is_not_deployed_over_by_an_older_run(
     deploy(run_of(person, 42, attempt=2), vps, GOOD[2])
 
 
+@pytest.mark.thorough
 def test_another_workflow_and_a_person_have_numbers_of_their_own(person: Client, vps: Vps) -> None:
     deploy(run_of(person, 42), vps, GOOD[0])
 
@@ -72,6 +74,7 @@ def test_another_workflow_and_a_person_have_numbers_of_their_own(person: Client,
     deploy(person, vps, GOOD[2])
 
 
+@pytest.mark.thorough
 def test_an_older_run_may_mend_what_a_newer_one_could_not_deploy(person: Client, vps: Vps) -> None:
     person.write_inventory({"vps": vps}, service='health_timeout = "4s"\n')
     deploy(run_of(person, 40), vps, GOOD[0])
@@ -81,6 +84,7 @@ def test_an_older_run_may_mend_what_a_newer_one_could_not_deploy(person: Client,
     deploy(run_of(person, 41), vps, GOOD[1])
 
 
+@pytest.mark.thorough
 def test_an_older_run_that_waited_for_a_newer_one_is_refused_when_that_has_won(
     person: Client, vps: Vps
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from deployctl.errors import UNTOUCHED
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.steps import WORKFLOW, Standing, image_id, refuse
+from tests.thorough import thorough
 from tests.vps.catalogue import ATTESTED, GOOD, NO_SUCH_TAG, WRONG_LABEL
 
 OTHER_DIGEST = "sha256:" + 64 * "0"
@@ -53,9 +54,9 @@ def test_a_deploy_without_a_registry(standing: Standing) -> None:
     "wrong",
     [
         {"GITHUB_REF": "refs/heads/topic"},
-        {"GITHUB_REF": "refs/tags/main"},
-        {"GITHUB_EVENT_NAME": "pull_request"},
-        {"GITHUB_EVENT_NAME": "pull_request_target"},
+        thorough({"GITHUB_REF": "refs/tags/main"}),
+        thorough({"GITHUB_EVENT_NAME": "pull_request"}),
+        thorough({"GITHUB_EVENT_NAME": "pull_request_target"}),
     ],
     ids=["topic branch", "tag called main", "pull request", "pull request target"],
 )

@@ -137,6 +137,7 @@ def test_a_login_of_the_host_that_expired_is_asked_about(client: Client, vps: Vp
     assert "the login that deploy has on vps: it has expired" in ended.json["error"]["message"]
 
 
+@pytest.mark.thorough
 def test_the_login_of_the_host_counts_where_the_inventorys_is_optional(
     client: Client, vps: Vps
 ) -> None:
@@ -150,6 +151,7 @@ def test_the_login_of_the_host_counts_where_the_inventorys_is_optional(
     assert client.run("deploy", SERVICE, GOOD[0].tag).exit_status == 0
 
 
+@pytest.mark.thorough
 def test_a_password_is_given_to_no_other_registry_than_the_inventorys(
     client: Client, vps: Vps
 ) -> None:
@@ -208,6 +210,7 @@ def test_the_login_is_gone_at_once_when_the_fetch_is_killed(
     assert traces(vps) == ""
 
 
+@pytest.mark.thorough
 def test_the_login_is_gone_after_the_client_was_killed(client: Client, vps: Vps) -> None:
     vps.write("/usr/local/bin/docker", SLOW_DOCKER, owner="root", mode=0o755)
     vps.run("touch /tmp/wait")
@@ -222,6 +225,7 @@ def test_the_login_is_gone_after_the_client_was_killed(client: Client, vps: Vps)
     assert traces(vps) == ""
 
 
+@pytest.mark.thorough
 def test_what_a_kill_of_everything_leaves_is_removed_by_the_next_fetch(
     client: Client, vps: Vps
 ) -> None:

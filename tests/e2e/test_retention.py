@@ -47,6 +47,7 @@ def test_images_beyond_keep_go_and_what_runs_and_the_way_back_stay(
     assert image_id(vps, "localhost:5000/db:1")
 
 
+@pytest.mark.thorough
 def test_after_rollbacks_the_next_target_is_still_there(keeping: Client, vps: Vps) -> None:
     for release in GOOD[:3]:
         deploy(keeping, vps, release)
@@ -73,6 +74,7 @@ def test_a_failed_deploy_removes_nothing(keeping: Client, vps: Vps) -> None:
     assert_way_back(keeping, vps)
 
 
+@pytest.mark.thorough
 def test_nothing_goes_where_keep_is_0(client: Client, vps: Vps) -> None:
     client.write_inventory({"vps": vps}, service="keep = 0\n")
     for release in GOOD[:4]:
@@ -83,6 +85,7 @@ def test_nothing_goes_where_keep_is_0(client: Client, vps: Vps) -> None:
     assert kept(vps, f"localhost:5000/{SERVICE}") == set(TAGS[:4])
 
 
+@pytest.mark.thorough
 def test_images_of_another_service_stay(keeping: Client, vps: Vps) -> None:
     vps.up(TAGS[0], WORKER)
     vps.run(f"docker pull -q localhost:5000/{WORKER}:{TAGS[1]}")

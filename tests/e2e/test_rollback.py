@@ -23,6 +23,7 @@ from tests.e2e.steps import (
     status,
     told,
 )
+from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD
 from tests.vps.world import Vps
 
@@ -51,6 +52,7 @@ def test_rollbacks_go_further_back_each_time_and_need_no_registry(ready: Client,
     assert f"{GOOD[0].tag} is the oldest release" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_rollback_to_a_named_tag_forgets_what_came_after_it(ready: Client, vps: Vps) -> None:
     for release in GOOD[:3]:
         deploy(ready, vps, release)
@@ -90,6 +92,7 @@ def test_nobody_goes_back_twice_after_a_deploy_that_was_put_back(
     rollback(deployed, vps, GOOD[0], GOOD[0].tag)
 
 
+@pytest.mark.thorough
 def test_a_rollback_after_a_deploy_that_could_not_be_put_back_goes_to_the_last_good_release(
     deployed: Client, vps: Vps
 ) -> None:
@@ -113,7 +116,7 @@ def test_a_rollback_after_a_deploy_that_could_not_be_put_back_goes_to_the_last_g
     assert_sound(vps, deployed)
 
 
-@pytest.mark.parametrize("condition", ["unhealthy", "removed"])
+@pytest.mark.parametrize("condition", ["unhealthy", thorough("removed")])
 def test_a_rollback_from_a_release_that_does_not_run_well_goes_to_the_one_before(
     deployed: Client, vps: Vps, condition: str
 ) -> None:
@@ -152,6 +155,7 @@ def test_a_rollback_fetches_an_image_that_is_gone_but_only_the_same(
     assert_sound(vps, deployed)
 
 
+@pytest.mark.thorough
 def test_a_rollback_brings_back_the_recorded_content_of_a_tag_that_moved_locally(
     deployed: Client, vps: Vps
 ) -> None:
@@ -206,6 +210,7 @@ def test_a_hold_stops_deploys_and_lets_a_rollback_through(deployed: Client, vps:
     rollback(deployed, vps, GOOD[0])
 
 
+@pytest.mark.thorough
 def test_a_rollback_of_a_release_that_runs_but_is_stopped_starts_it(
     deployed: Client, vps: Vps
 ) -> None:

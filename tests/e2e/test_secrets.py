@@ -16,6 +16,7 @@ import pytest
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client, Ended
 from tests.e2e.invariants import settle
+from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD
 from tests.vps.world import Vps
 
@@ -122,7 +123,7 @@ def assert_nowhere(client: Client, vps: Vps, secrets: Secrets, ended: Ended) -> 
     assert found == ""
 
 
-@pytest.mark.parametrize("options", [("--verbose",), ("--json",)], ids=" ".join)
+@pytest.mark.parametrize("options", [("--verbose",), thorough(("--json",))], ids=" ".join)
 def test_a_run_shows_its_secrets_to_nobody(
     client: Client, vps: Vps, secrets: Secrets, options: tuple[str, ...]
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_run_shows_its_secrets_to_nobody(
     assert_nowhere(client, vps, secrets, ended)
 
 
+@pytest.mark.thorough
 def test_a_traceback_shows_no_secret(client: Client, vps: Vps, secrets: Secrets) -> None:
     # A bug in what deployctl stands on, as deep as it can strike: while the key is in use.
     broken = client.directory / "broken"

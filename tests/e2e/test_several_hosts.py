@@ -70,6 +70,7 @@ def test_a_failure_stops_the_rollout_and_names_what_is_done_and_what_is_not(
     assert [on["outcome"] for on in ended.json["hosts"]] == ["unchanged", "succeeded"]
 
 
+@pytest.mark.thorough
 def test_only_the_named_hosts_are_changed(both: Client, vps: Vps, second_vps: Vps) -> None:
     ended = both.run("deploy", SERVICE, GOOD[0].tag, "--host", "second")
 

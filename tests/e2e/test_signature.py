@@ -61,6 +61,7 @@ def test_what_our_key_signed_is_deployed(client: Client, vps: Vps) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_one_good_signature_beside_others_is_enough(client: Client, vps: Vps) -> None:
     make_key(vps, "theirs")
     digest = vps.digest(GOOD[1].tag)
@@ -86,6 +87,7 @@ def test_an_image_that_another_key_signed_is_refused(client: Client, vps: Vps) -
     assert refused(client, vps)["code"] == "signature-refused"
 
 
+@pytest.mark.thorough
 def test_an_image_whose_signature_says_something_else_is_refused(client: Client, vps: Vps) -> None:
     sign(vps, vps.digest(GOOD[1].tag), scan="failed")
 
@@ -95,6 +97,7 @@ def test_an_image_whose_signature_says_something_else_is_refused(client: Client,
     assert "with scan=passed" in error["message"]
 
 
+@pytest.mark.thorough
 def test_the_signature_of_another_digest_is_refused(client: Client, vps: Vps) -> None:
     sign(vps, vps.digest(GOOD[1].tag))
     vps.repush(GOOD[1].tag)
@@ -114,6 +117,7 @@ def test_a_signature_that_was_copied_to_another_digest_is_refused(client: Client
     assert refused(client, vps, GOOD[2])["code"] == "signature-refused"
 
 
+@pytest.mark.thorough
 def test_a_signature_that_cannot_be_fetched_is_no_signature(client: Client, vps: Vps) -> None:
     sign(vps, vps.digest(GOOD[1].tag))
     # dockerd, which pulls, is root: only cosign does not get through.
@@ -146,6 +150,7 @@ def test_a_host_without_cosign_verifies_nothing(client: Client, vps: Vps) -> Non
     assert "install cosign" in error["hint"]
 
 
+@pytest.mark.thorough
 def test_a_signature_in_a_registry_that_asks_for_a_login_is_found(client: Client, vps: Vps) -> None:
     vps.registry_auth_start()
     sign(vps, vps.digest(GOOD[1].tag))
@@ -191,6 +196,7 @@ def test_a_key_file_that_is_of_no_use_is_told_before_the_host_is_asked(
     assert ended.json["error"]["code"] == "key-unreadable"
 
 
+@pytest.mark.thorough
 def test_of_an_image_with_attestations_the_index_is_what_is_signed(
     client: Client, vps: Vps
 ) -> None:

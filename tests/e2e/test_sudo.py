@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
@@ -32,6 +34,7 @@ def test_the_tag_survives_sudo_there_and_back(client: Client, vps: Vps) -> None:
     assert vps.run("stat -c %U /opt/infra/.deployctl/history.jsonl").stdout == "root\n"
 
 
+@pytest.mark.thorough
 def test_a_failed_deploy_under_sudo_is_put_back(client: Client, vps: Vps) -> None:
     under_sudo(client, vps, service='health_timeout = "4s"\n')
     deploy(client, vps, GOOD[0])
@@ -43,6 +46,7 @@ def test_a_failed_deploy_under_sudo_is_put_back(client: Client, vps: Vps) -> Non
     assert told(vps)[-1] == f"restored deploy {NEVER_HEALTHY.tag}"
 
 
+@pytest.mark.thorough
 def test_a_killed_client_under_sudo_leaves_a_run_that_ends(client: Client, vps: Vps) -> None:
     under_sudo(client, vps)
     deploy(client, vps, GOOD[0])
@@ -92,6 +96,7 @@ def test_a_directory_of_another_user_is_refused_by_name_and_works_under_sudo(
         vps.run("gpasswd -d nodocker docker")
 
 
+@pytest.mark.thorough
 def test_what_sudo_made_is_refused_by_name_to_those_who_do_without(
     client: Client, vps: Vps
 ) -> None:
@@ -105,6 +110,7 @@ def test_what_sudo_made_is_refused_by_name_to_those_who_do_without(
     assert "chown" in ended.json["error"]["hint"]
 
 
+@pytest.mark.thorough
 def test_a_registrys_password_gets_through_sudo_and_leaves_no_trace(
     client: Client, vps: Vps
 ) -> None:

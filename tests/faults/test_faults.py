@@ -11,14 +11,20 @@ from tests.faults.points import POINTS, Point
 from tests.faults.scene import staged
 from tests.faults.selection import select
 from tests.faults.verdict import assert_definite
+from tests.thorough import thorough
 from tests.vps.world import Vps
 
 SEED = 0
+IN_SHORT = {"sigkill", "reset", "transaction killed", "docker restarted", "disk full", "power cut"}
+"""Faults with which `make test` strikes; `make test-all` strikes with the others, too."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "fault" in metafunc.fixturenames:
-        cases = select(metafunc.config.getoption("--faults"), seed=SEED)
+        cases = [
+            (point, fault) if str(fault) in IN_SHORT else thorough(point, fault)
+            for point, fault in select(metafunc.config.getoption("--faults"), seed=SEED)
+        ]
         metafunc.parametrize(("point", "fault"), cases, ids=str)
 
 
@@ -38,6 +44,7 @@ def test_the_samples_have_what_they_are_called_for() -> None:
     few, more = (select(wanted, seed=SEED) for wanted in ("each-fault", "each-step"))
 
     assert sorted(str(fault) for _, fault in few) == sorted(map(str, FAULTS))
+    assert set(map(str, FAULTS)) >= IN_SHORT
     assert {fault for _, fault in more} == set(FAULTS)
     assert {point for point, _ in more} == set(POINTS)
     assert set(few) <= set(more) < set(select("all", seed=SEED))

@@ -14,6 +14,7 @@ from tests.faults.scene import keep_tag_for_one_service
 from tests.vps.world import Vps
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.name)
 def test_each_call_that_changes_something_is_a_point(vps: Vps, tmp_path: Path, job: Job) -> None:
     client = Client(tmp_path)

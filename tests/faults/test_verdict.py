@@ -47,6 +47,7 @@ def _saboteur(old: str, new: str) -> type[Client]:
     return Saboteur
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("point", "old", "new"),
     [

@@ -26,6 +26,16 @@ def vps(world: World) -> Vps:
 
 
 @pytest.fixture
+def used_vps(world: World) -> Vps:
+    """A VPS in order, for tests that connect to it and leave it as it is."""
+    machine = world.vps()
+    if not machine.pristine:
+        machine.reset()
+        machine.pristine = True
+    return machine
+
+
+@pytest.fixture
 def second_vps(world: World) -> Vps:
     """Another pristine VPS, with host keys, an engine and a registry of its own."""
     return _pristine(world, 1)
@@ -34,4 +44,5 @@ def second_vps(world: World) -> Vps:
 def _pristine(world: World, number: int) -> Vps:
     machine = world.vps(number)
     machine.reset()
+    machine.pristine = False
     return machine

@@ -72,6 +72,7 @@ def test_a_person_deploys_by_hand_over_ssh(vps: Vps, tmp_path: Path) -> None:
     assert vps.db_counter() == 1
 
 
+@pytest.mark.thorough
 def test_the_fingerprint_is_the_one_that_ssh_keygen_prints(vps: Vps) -> None:
     for kind in ("ed25519", "rsa"):
         listing = vps.run(f"ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub").stdout
@@ -90,6 +91,7 @@ def test_each_user_may_do_what_its_name_says(
     assert done.stdout.split()[-2:] == [str(docker), str(sudo)]
 
 
+@pytest.mark.thorough
 def test_a_second_vps_has_other_host_keys_and_is_reached_through_the_first(
     vps: Vps, second_vps: Vps
 ) -> None:
@@ -112,6 +114,7 @@ def test_every_release_is_in_the_registry_with_its_revision_label(vps: Vps) -> N
     assert set(RELEASES) - honest == {WRONG_LABEL, NO_LABEL}
 
 
+@pytest.mark.thorough
 def test_a_release_that_is_never_healthy_serves_all_the_same(vps: Vps) -> None:
     with pytest.raises(WorldError, match="unhealthy"):
         vps.up(NEVER_HEALTHY.tag)
@@ -120,6 +123,7 @@ def test_a_release_that_is_never_healthy_serves_all_the_same(vps: Vps) -> None:
     assert vps.served("/health") is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("release", "seconds", "last_words"),
     [
@@ -138,6 +142,7 @@ def test_some_releases_exit_by_themselves(
     assert time.monotonic() - begin >= seconds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("release", "status"), [(GOOD[0], "0"), (IGNORES_SIGTERM, "137")])
 def test_sigterm_ends_a_good_release_at_once(vps: Vps, release: Release, status: str) -> None:
     vps.up(release.tag)
@@ -149,6 +154,7 @@ def test_sigterm_ends_a_good_release_at_once(vps: Vps, release: Release, status:
     assert vps.run(f"docker inspect -f '{{{{.State.ExitCode}}}}' {name}").stdout.strip() == status
 
 
+@pytest.mark.thorough
 def test_hostile_logs_are_hostile(vps: Vps) -> None:
     vps.run(f"docker run -d --name hostile {HOSTILE_LOGS.image}")
     vps.run("until docker logs hostile | grep -q 'the last honest'; do sleep 0.05; done", timeout=5)
@@ -159,6 +165,7 @@ def test_hostile_logs_are_hostile(vps: Vps) -> None:
         assert poison in logs
 
 
+@pytest.mark.thorough
 def test_the_variants_of_the_compose_project_run(vps: Vps) -> None:
     vps.up(GOOD[0].tag, files=(*COMPOSE_FILES, SCALED))
     assert containers(vps).count("enforcer-backend") == 2
@@ -169,6 +176,7 @@ def test_the_variants_of_the_compose_project_run(vps: Vps) -> None:
     assert state.stdout.strip() == "<nil>"
 
 
+@pytest.mark.thorough
 def test_an_attested_release_runs_by_the_digest_of_its_index(vps: Vps) -> None:
     vps.up(ATTESTED.tag)
 
@@ -179,6 +187,7 @@ def test_an_attested_release_runs_by_the_digest_of_its_index(vps: Vps) -> None:
     assert "attestation-manifest" in kinds
 
 
+@pytest.mark.thorough
 def test_a_tag_can_be_moved(vps: Vps) -> None:
     before = vps.digest(GOOD[0].tag)
 
@@ -189,6 +198,7 @@ def test_a_tag_can_be_moved(vps: Vps) -> None:
     assert vps.served() == f"{GOOD[0].tag}-moved"
 
 
+@pytest.mark.thorough
 def test_the_registry_can_be_gone_or_ask_for_a_login(vps: Vps) -> None:
     private = GOOD[0].image.replace("localhost:5000", REGISTRY_AUTH)
     pull = f"docker pull -q {private}"
@@ -203,11 +213,13 @@ def test_the_registry_can_be_gone_or_ask_for_a_login(vps: Vps) -> None:
     assert vps.run(pull, user="deploy").stdout.strip() == private
 
 
+@pytest.mark.thorough
 def test_an_unknown_tag_is_not_in_the_registry(vps: Vps) -> None:
     with pytest.raises(WorldError):
         vps.digest(NO_SUCH_TAG)
 
 
+@pytest.mark.thorough
 def test_everything_comes_back_after_a_power_cut(vps: Vps, tmp_path: Path) -> None:
     vps.up(GOOD[0].tag)
 
@@ -219,6 +231,7 @@ def test_everything_comes_back_after_a_power_cut(vps: Vps, tmp_path: Path) -> No
     assert vps.db_counter() == 2
 
 
+@pytest.mark.thorough
 def test_the_engine_and_sshd_can_be_restarted(vps: Vps, tmp_path: Path) -> None:
     vps.up(GOOD[0].tag)
     vps.dockerd_restart()
@@ -230,6 +243,7 @@ def test_the_engine_and_sshd_can_be_restarted(vps: Vps, tmp_path: Path) -> None:
     assert ssh(vps, tmp_path / "known_hosts", "true").returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_blackhole_swallows_everything_until_it_heals(vps: Vps) -> None:
     address = (vps.ip, 22)
     vps.blackhole()
@@ -242,6 +256,7 @@ def test_a_blackhole_swallows_everything_until_it_heals(vps: Vps) -> None:
         assert connection.recv(4) == b"SSH-"
 
 
+@pytest.mark.thorough
 def test_more_sshds_listen_on_further_ports(vps: Vps) -> None:
     ports = vps.extra_sshds(3)
 
@@ -302,6 +317,7 @@ def test_a_reset_leaves_an_untouched_database_alone(vps: Vps) -> None:
     assert vps.db_counter() == 1
 
 
+@pytest.mark.thorough
 def test_a_reset_switches_the_machine_on_again(vps: Vps) -> None:
     vps.power_off()
 

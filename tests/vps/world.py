@@ -103,6 +103,8 @@ class Vps:
             options=options,
         )
         self._host_keys: dict[str, str] = {}
+        self.pristine = False
+        """Whether nobody but a `used_vps` test had it since the last reset."""
         self.memories: Final[set[str]] = set()
         """Names under which `remember` was called."""
 
