@@ -2,7 +2,7 @@
 # Each installs what it needs (see scripts/) and says so.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock format clean
+.PHONY: help demo test test-all check bench lock format clean
 
 bin := .venv/bin
 # The tests wait for containers half of the time.
@@ -19,11 +19,16 @@ demo: ## Run the main job against a throw-away VPS, and show it
 	@scripts/ensure-venv
 	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(bin)/python -m tests.demo'
 
-test: ## Run all checks and all tests
+test: ## Run all checks and all tests but those of test-all
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest)'
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) -m "not thorough"'
+
+test-all: ## Run what test leaves out: more variants on a VPS, and each fault once
+	@scripts/ensure-venv
+	@scripts/ensure-tools
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) -m thorough'
 
 .PHONY: test-faults test-faults-all
 test-faults: ## Strike each step of a run with some fault (10 minutes)

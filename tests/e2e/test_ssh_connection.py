@@ -150,13 +150,13 @@ def test_an_identity_file_logs_in(used_vps: Vps) -> None:
     assert _says_hello(host)
 
 
-def test_a_wrong_key_is_named(used_vps: Vps) -> None:
+def test_a_wrong_key_is_named(vps: Vps) -> None:
     other = ed25519.Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.OpenSSH,
         serialization.NoEncryption(),
     )
-    host = replace(_host(used_vps), private_key=other.decode())
+    host = replace(_host(vps), private_key=other.decode())
     error = _failure(host)
 
     assert error.code == "auth-failed"
