@@ -30,6 +30,12 @@ test-all: ## Run what test leaves out: more variants on a VPS, and each fault on
 	@scripts/ensure-tools
 	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) -m thorough'
 
+.PHONY: test-fresh
+test-fresh: ## Set up the demo on bare machines of Debian 12 and 13 (3 minutes)
+	@scripts/ensure-venv
+	@scripts/with-docker sh -ec 'scripts/ensure-base-image bookworm; scripts/ensure-base-image trixie; \
+		$(bin)/pytest -q -n 2 tests/install/fresh_machine.py'
+
 .PHONY: test-faults test-faults-all
 test-faults: ## Strike each step of a run with some fault (10 minutes)
 	@scripts/ensure-venv
