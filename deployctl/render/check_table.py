@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from deployctl.checkup import CheckResult, Finding
 
-_COLUMNS = (Column("HOST"), Column("SERVICE"), Column("READY"), Column("FINDINGS"))
+_COLUMNS = (
+    Column("HOST", name=True),
+    Column("SERVICE", name=True),
+    Column("READY"),
+    Column("FINDINGS"),
+)
 _STYLES = {Severity.OK: "", Severity.WARNING: YELLOW, Severity.PROBLEM: RED}
 _LONGEST_CELL = 120
 _MOST_DETAILS = 20
@@ -61,9 +66,9 @@ def _cells(page: Page, result: CheckResult) -> list[tuple[str, str]]:
 def _finding(page: Page, finding: Finding) -> None:
     mark = {Severity.OK: page.yes, Severity.WARNING: "!", Severity.PROBLEM: page.no}
     said = f"{mark[finding.severity]} {page.show(finding.message)}"
-    detail(page, _NAMES.get(finding.check, finding.check), said, _STYLES[finding.severity])
+    detail(page, _NAMES.get(finding.check, finding.check), said, _STYLES[finding.severity], hang=2)
     for line in finding.details[:_MOST_DETAILS]:
-        detail(page, "", f"  | {page.show(line)}", DIM)
+        detail(page, "", f"  | {page.show(line)}", DIM, hang=4)
     if finding.remedy:
         write_hint(page, " " * START + "  next: ", finding.remedy, indent=START + 4)
 

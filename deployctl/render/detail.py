@@ -16,7 +16,7 @@ _NAMES = len("rollback to")
 START = len(_INDENT) + _NAMES + len("  ")
 
 
-def detail(page: Page, name: str, text: str, style: str = "") -> None:
+def detail(page: Page, name: str, text: str, style: str = "", *, hang: int = 0) -> None:
     """Write one detail; on a terminal it keeps to the width.
 
     Args:
@@ -24,8 +24,10 @@ def detail(page: Page, name: str, text: str, style: str = "") -> None:
         name: what it is; eleven characters at most.
         text: harmless already.
         style: of the text.
+        hang: columns by which the text's further lines stand further in: the width of its mark.
     """
-    page.text((f"{_INDENT}{pad(name, _NAMES)}  ", DIM), (text, style), indent=START)
+    head = (f"{_INDENT}{pad(name, _NAMES)}  ", DIM)
+    page.text(head, (text, style), indent=START + hang)
 
 
 def next_step(page: Page, hint: str) -> None:

@@ -86,13 +86,13 @@ def _layout(*, several: bool, one_service: bool, reasons: bool) -> list[tuple[Co
         (Column("WHEN"), "at"),
         (Column("EVENT"), "event"),
         (Column("ACTION", importance=4), "action"),
-        (Column("SERVICE", importance=1 if one_service else 0), "service"),
+        (Column("SERVICE", importance=1 if one_service else 0, name=True), "service"),
         (Column("TAG"), "tag"),
         (Column("BY", importance=3), "by"),
         (Column("SECONDS", importance=2, right=True), "seconds"),
     ]
     if several:
-        layout.insert(0, (Column("HOST"), "host"))
+        layout.insert(0, (Column("HOST", name=True), "host"))
     if reasons:
         layout.append((Column("REASON", importance=5), "reason"))
     return layout

@@ -63,14 +63,14 @@ def _layout(*, several: bool, one_service: bool, remarks: bool) -> list[Column]:
         Column("WHEN"),
         Column("OUTCOME"),
         Column("ACTION", importance=4),
-        Column("SERVICE", importance=1 if one_service else 0),
+        Column("SERVICE", importance=1 if one_service else 0, name=True),
         Column("TAG"),
         Column("BY", importance=3),
         Column("TOOK", importance=2, right=True),
-        Column("RUN"),
+        Column("RUN", name=True),
     ]
     return [
-        *([Column("HOST")] if several else ()),
+        *([Column("HOST", name=True)] if several else ()),
         *columns,
         *([Column("REMARK")] if remarks else ()),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl.model import State, StatusResult
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
     from deployctl.model import Container, Release, UnfinishedRun
 
 _COLUMNS = (
-    Column("HOST"),
-    Column("SERVICE"),
+    Column("HOST", name=True),
+    Column("SERVICE", name=True),
     Column("TAG"),
     Column("STATE"),
     Column("HEALTH", importance=1),
@@ -62,6 +64,7 @@ def status(
     """
     if not rows:
         return
+    rows = list(_with_each_note_once(rows))
     page = Page(out, color=color, width=width)
     table = Table(page, _COLUMNS, [_cells(page, row, now) for row in rows])
     table.header()
@@ -73,6 +76,21 @@ def status(
                 next_step(page, text)
             else:
                 detail(page, name, page.show(text), style)
+
+
+def _with_each_note_once(rows: Sequence[StatusResult]) -> Iterator[StatusResult]:
+    """What is wrong with a host's history is true of all its services, and is said once."""
+    counts = Counter((row.host, note) for row in rows for note in set(row.notes))
+    said: set[tuple[str, str]] = set()
+    for row in rows:
+        new = [note for note in dict.fromkeys(row.notes) if (row.host, note) not in said]
+        said.update((row.host, note) for note in new)
+        told = (_with_count(note, counts[row.host, note]) for note in new)
+        yield replace(row, notes=tuple(told))
+
+
+def _with_count(note: str, count: int) -> str:
+    return note if count == 1 else f"{note} (told by {count} services of this host)"
 
 
 def _cells(page: Page, row: StatusResult, now: datetime) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Lines that keep to a terminal's width: broken between words, never within one.
 
-A word that is longer than a line stays whole (a path, a digest, a URL): the terminal continues
-it on its next line by itself, and what is copied there is one piece. Rich's wrapping cuts such
-words, and the standard library's does not know that some characters are two columns wide.
+A word that is longer than a line stays whole where it is (a path, a digest, a URL): the terminal
+continues it on its next line by itself, and what is copied there is one piece. Rich's wrapping
+cuts such words, and the standard library's does not know that some characters are two columns wide.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def fold(pieces: Sequence[Piece], width: int, indent: int) -> Iterator[list[Piec
     for word in _WORD.finditer(text):
         first = word.end() - len(word[0].lstrip(" "))
         too_long = columns(text[start : word.end()]) > width - margin
-        # Behind a mere head, a word that has no room on any line can stay where it is.
-        in_vain = end <= indent and columns(text[first : word.end()]) > width - indent
-        if end and too_long and not in_vain:
+        fits_below = columns(text[first : word.end()]) <= width - indent
+        if end and too_long and fits_below:
             yield [" " * margin, *_cut_out(parts, start, end)]
             start, margin = first, indent
         end = word.end()

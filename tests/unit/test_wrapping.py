@@ -63,7 +63,7 @@ def test_a_word_that_fits_further_left_goes_there_whole() -> None:
 
 def test_a_word_longer_than_any_line_stays_whole() -> None:
     assert folded("  | ", DIGEST, " is it", width=40, indent=4) == [f"  | {DIGEST}", "    is it"]
-    assert folded("what runs is ", DIGEST, width=40, indent=2) == ["what runs is", f"  {DIGEST}"]
+    assert folded("what runs is ", DIGEST, width=40, indent=2) == [f"what runs is {DIGEST}"]
 
 
 def test_the_indentation_of_a_log_line_is_kept() -> None:
