@@ -276,3 +276,24 @@ def test_the_way_to_a_working_chain_can_be_typed_in_its_order(tmp_path: Path) ->
     seen = (tmp_path / "seen").read_text().splitlines()
     assert seen == [*["gh secret"] * 3, "deployctl lint", "deployctl check", "deployctl deploy"]
     assert not (tmp_path / "deploy_key").exists()
+
+
+def test_the_tests_that_show_a_promise_are_there_and_not_left_to_make_test_all() -> None:
+    """A promise whose test was renamed, removed or put off has lost it."""
+    contributing = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = re.findall(r"`(tests/[a-z0-9_/]+/test_\w+\.py)(?:::(\w+))?`", contributing)
+    assert len(named) > 25
+    for path, test in named:
+        tests = _tests(ROOT / path)
+        assert tests, f"no tests in {path}"
+        assert not test or test in tests, f"{path} has no {test}"
+        assert test not in {name for name, put_off in tests.items() if put_off}
+
+
+def _tests(path: Path) -> dict[str, bool]:
+    """The tests of a file by name, and whether make test leaves out all their cases."""
+    return {
+        node.name: any(ast.unparse(mark) == "pytest.mark.thorough" for mark in node.decorator_list)
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
