@@ -10,6 +10,7 @@ _LONG_TAG = re.compile(r"sha-[0-9a-f]{7,40}\Z", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z", re.ASCII)
 _MUTABLE_NAMES = {"latest", "stable", "edge", "nightly", "dev", "main", "master", "production"}
 _SHOWN = 60
+_SHORT = 7
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,16 @@ def _wrong_kind(text: str) -> str:
         return f"{shown(text)} is a version number, which can be moved to another commit"
     if re.fullmatch(r"[0-9a-fA-F]{7,40}", text):
         return f"{shown(text)} lacks the prefix: sha-{text[:7].lower()}"
-    if re.fullmatch(r"sha-[0-9a-fA-F]*", text):
+    if re.fullmatch(r"sha-[0-9a-f]*", text, re.ASCII | re.IGNORECASE):
         return _wrong_digits(text)
     return f"{shown(text)} is not a commit tag"
 
 
 def _wrong_digits(text: str) -> str:
-    digits = text.removeprefix("sha-")
-    if digits != digits.lower():
-        return f"{shown(text)} has capital letters: hex digits of a commit are lower case"
-    return f"{shown(text)} has {len(digits)} hex digits behind sha-, not 7"
+    digits = text[len("sha-") :]
+    if text != text.lower() and len(digits) >= _SHORT:
+        return (
+            f"{shown(text)} has capital letters; the tag of a commit is lower case: "
+            f"sha-{digits[:_SHORT].lower()}"
+        )
+    return f"{shown(text)} has {len(digits)} hex digits behind sha-, not {_SHORT}"

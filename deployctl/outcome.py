@@ -38,6 +38,8 @@ REASONS = {
     "not-recreated": "its container was not made anew",
     "persist-failed": "the tag could not be kept in the project's .env",
 }
+# Whoever follows a run would only follow it again.
+_START_AGAIN = "start the deploy or rollback again"
 _CHANGES = {
     "hold": "a hold was set",
     "history": "another run was recorded",
@@ -88,7 +90,8 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
         "goes-on": f"run {run} goes on on {host} by itself, and ends in a recorded outcome",
         "unknown": f"run {run} may go on on {host}; it ends by itself in a recorded outcome",
     }
-    again, watch_it = "run the command again", f"deployctl follow {host} {run}"
+    again = "run the command again, if it is still wanted"
+    watch_it = f"deployctl follow {host} {run}"
     return InterruptedByUserError(
         "interrupted",
         f"stopped watching {host}",
@@ -117,7 +120,8 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
     back = entry.previous.tag if entry.previous else "the previous release"
     return RestoredError(
         "restored",
-        f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: {_why(entry)}",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
+        f"{_why(entry, transcript.limit)}",
         state=f"{shown_tag(back)} is back and healthy",
         hint="fix what the log shows and deploy a new commit; what runs now:\n"
         f"deployctl status {entry.service}",
@@ -143,7 +147,8 @@ def _broken(transcript: Transcript, entry: history.Entry, host: str) -> Deployct
         )
     return BrokenError(
         "broken",
-        f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: {_why(entry)}",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
+        f"{_why(entry, transcript.limit)}",
         state=state,
         hint=hint,
         details=_shown_logs(transcript),
@@ -177,7 +182,7 @@ def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
     return HostError(
         "never-begun",
         f"run {run} on {host} was stopped before it began",
-        hint=f"{_check(service)}: its disk may be full. Then run the command again",
+        hint=f"{_check(service)}: its disk may be full. Then {_START_AGAIN}",
     )
 
 
@@ -192,10 +197,11 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
         return held(read_hold(transcript.text))
     if transcript.end == "changed":
         what = _CHANGES.get(transcript.what, "something")
+        look = "check" if transcript.what == "files" else "status"
         return BusyError(
             CHANGED_WHILE_WAITING if transcript.waited else CHANGED_MEANWHILE,
             f"{what} on {host} while this command was deciding",
-            hint=f"look at it, and run the command again:\ndeployctl status {service}",
+            hint=f"look at it, and run the command again:\ndeployctl {look} {service}",
         )
     if transcript.end == "refused" and transcript.what == ENV_FILE:
         return env_file_foreign(transcript.lines, host)
@@ -218,7 +224,7 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
     return HostError(
         "cancelled",
         f"the connection to {host} broke before run {run} began; it was cancelled",
-        hint="run the command again",
+        hint=_START_AGAIN,
     )
 
 
@@ -231,8 +237,12 @@ def _about(entry: history.Entry) -> dict[str, str]:
     }
 
 
-def _why(entry: history.Entry) -> str:
-    return REASONS.get(entry.reason, "for a reason that is not recorded")
+def _why(entry: history.Entry, limit: float | None = None) -> str:
+    """Why a run failed; `limit`: seconds that it had to get healthy, if they were too few."""
+    why = REASONS.get(entry.reason, "for a reason that is not recorded")
+    if limit is None:
+        return why
+    return f"{why.removesuffix(' in time')} within {limit:g} s (health_timeout)"
 
 
 def shown_tag(tag: str) -> str:

@@ -29,6 +29,8 @@ class Transcript:
         what: of a refusal or change: what was refused or changed.
         text: the event's text, as bytes: a history line, a holder, evidence.
         shown: logs to show after a failure, by event name.
+        limit: seconds that the release was given to get healthy, where they were not enough; None:
+            it failed in another way.
         restore_reason: why the restore failed; empty: it did not.
         recorded: whether the outcome could be written into the history.
         unchecked: the release is up, but has no health check that says more.
@@ -42,6 +44,7 @@ class Transcript:
     what: str = ""
     text: bytes = b""
     shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limit: float | None = None
     restore_reason: str = ""
     recorded: bool = True
     unchecked: bool = False
@@ -104,6 +107,8 @@ def _heard(transcript: Transcript, event: Mapping[str, Any]) -> Transcript:
             news = {"begun": True, "step": what, "step_at": _seconds(event)}
         case "well":
             news = {"unchecked": what == "unchecked"}
+        case "gave-up" if transcript.step != "restore":
+            news = {"limit": _seconds(event)}
         case "restore-failed":
             news = {"restore_reason": str(event.get("reason", ""))}
         case "not-recorded":

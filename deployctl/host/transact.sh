@@ -476,6 +476,7 @@ wait_until_healthy() {
                 ;;
         esac
         [ "$(uptime)" -lt "$give_up" ] || {
+            say_too_late
             fail health-timeout
             return 1
         }
@@ -560,7 +561,13 @@ wait_for_dependency() {
             *) sleep 0.1 ;;
         esac
     done
+    say_too_late
     return 1
+}
+
+# For how long it was waited, as the inventory may say something else by the time that it is told.
+say_too_late() {
+    event "{\"event\":\"gave-up\",\"seconds\":$(in_seconds "$health_timeout")}"
 }
 
 container_ids() {
@@ -783,8 +790,11 @@ append_synced() {
 }
 
 seconds_since_start() {
-    spent=$(($(uptime) - began))
-    printf '%d.%02d' "$((spent / 100))" "$((spent % 100))"
+    in_seconds "$(($(uptime) - began))"
+}
+
+in_seconds() {
+    printf '%d.%02d' "$(($1 / 100))" "$(($1 % 100))"
 }
 
 keep_configuration() {

@@ -38,6 +38,8 @@ _REF = r"refs/(?:heads|tags)/[^/].*"
 # git-check-ref-format(1); the wildcard has a message of its own.
 _REF_MISFIT = r"[ ~^:?\[\\]|\.\.|@\{|//|/\.|(?:/|\.|\.lock)$|\.lock/"
 _LARGEST_PORT = 65535
+# Begins like a path, or names a file as ssh-keygen does.
+_KEY_PATH = r"(?:~|\.{0,2})/[^\n]*|(?:[^\n]*/)?(?:\.ssh/[^\n]+|id_[a-z0-9]+|[^\n/]+\.(?:pem|key))"
 _KEY_IN_BASE64 = "LS0tLS1CRUdJTi"  # of -----BEGIN
 
 
@@ -136,6 +138,11 @@ def private_key(text: str) -> str:
     if key.startswith(("ssh-", "ecdsa-", "sk-")):
         raise ValueError("is a public key: the private one is needed")
     whole = "BEGIN" in key and "PRIVATE KEY" in key
+    if re.fullmatch(_KEY_PATH, key):
+        raise ValueError(
+            "holds the path of a file, not the text of a key: write identity_file instead of "
+            "ssh_key, or pass what is in the file"
+        )
     if not whole and not key.startswith(_KEY_IN_BASE64):
         raise ValueError("is not a private key: its first line reads -----BEGIN … PRIVATE KEY-----")
     return key + "\n"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from deployctl.errors import UsageError
-from deployctl.inventory.text import did_you_mean, escaped, listing, shown
+from deployctl.inventory.text import closest, escaped, listing, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -242,12 +242,19 @@ class Inventory:
 
 def _unknown(kind: str, name: str, known: Iterable[str], path: str) -> UsageError:
     names = sorted(known)
-    listed = f"known: {listing(names)}" if names else "none is defined"
+    listed = f"which has {listing(names)}" if names else "which has none"
     return UsageError(
         f"unknown-{kind}",
-        f"unknown {kind} {shown(name)}{did_you_mean(name, names)}",
-        hint=f"{escaped(path)} — {listed}",
+        f"unknown {kind} {shown(name)} in {escaped(path)}, {listed}",
+        hint=_better_name(kind, name, names),
     )
+
+
+def _better_name(kind: str, name: str, names: Sequence[str]) -> str:
+    if close := closest(name, names):
+        return f"type {close} instead of {shown(name)}"
+    either = "type one of these names, or " if names else ""
+    return f"{either}add the {kind} to the inventory: docs/inventory.md says how"
 
 
 def _environment_error(whose: str, problems: Sequence[EnvironmentProblem]) -> UsageError:
@@ -259,7 +266,9 @@ def _environment_error(whose: str, problems: Sequence[EnvironmentProblem]) -> Us
     return UsageError(
         "environment-missing" if missing else "environment-invalid",
         lines[0] if len(lines) == 1 else _environment_summary(whose, problems),
-        hint="export it in your shell, or pass it in the job's `env:` in a workflow",
+        hint="export it in your shell, or pass it in the job's `env:` in a workflow"
+        if missing
+        else "correct its value; docs/inventory.md says what each setting takes",
         details=() if len(lines) == 1 else lines,
     )
 

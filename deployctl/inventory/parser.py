@@ -71,7 +71,8 @@ def load(path: Path, environment: Mapping[str, str]) -> Inventory:
         raise UsageError(
             "inventory-missing",
             f"there is no inventory at {name}",
-            hint="name the file with --inventory FILE, or in DEPLOYCTL_INVENTORY",
+            hint='write one, as "First deploy" in the README does it (inventory.example.toml has '
+            "more), or name another file with -i FILE or in DEPLOYCTL_INVENTORY",
         ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)

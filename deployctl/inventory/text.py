@@ -54,12 +54,17 @@ def listing(names: Iterable[str]) -> str:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return ` (did you mean "x"?)` for the closest candidate, or nothing."""
+    close = closest(word, candidates)
+    return f" (did you mean {shown(close)}?)" if close else ""
+
+
+def closest(word: str, candidates: Iterable[str]) -> str:
+    """Return the candidate that a mistyped word may stand for; empty: none is near."""
     if len(word) > _LONGEST_WORD:
         return ""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, candidates, n=1)
-    return f" (did you mean {shown(close[0])}?)" if close else ""
+    return next(iter(get_close_matches(word, candidates, n=1)), "")
 
 
 def kind_of(value: object) -> str:

@@ -55,8 +55,11 @@ def ask(
     """
     try:
         completed = link.run(command, timeout=timeout, on_line=listener, answers=False)
-    except (ConnectionLostError, CommandTimeoutError) as error:
+    except ConnectionLostError as error:
         raise HostError(error.code, error.message, hint="run the command again") from error
+    except CommandTimeoutError as error:
+        hint = f"{error.hint}, then run the command again"
+        raise HostError(error.code, error.message, hint=hint) from error
     if not completed.ok:
         from deployctl.readiness import script_failed
 

@@ -142,6 +142,8 @@ def test_a_broken_release_is_put_back_and_its_last_words_are_shown(
     assert host.events()[-2:] == ["started 3", "restored 3"]
     assert host.lines()[-1]["reason"] == reason
     assert "panic: no luck today" in caught.value.details
+    told = "did not get healthy within 1 s (health_timeout)" in caught.value.message
+    assert told == (reason == "health-timeout")
 
 
 @one_shell

@@ -379,14 +379,18 @@ def test_an_unusable_name_of_a_host_is_refused(name: str) -> None:
 
 def test_a_host_or_service_that_is_not_there_is_answered_with_those_that_are() -> None:
     inventory = read(document())
-    with pytest.raises(
-        UsageError, match=r'^unknown host "vpss" \(did you mean "vps"\?\)$'
-    ) as caught:
+    with pytest.raises(UsageError) as caught:
         inventory.host("vpss")
-    assert (caught.value.code, caught.value.hint) == ("unknown-host", "inventory.toml — known: vps")
-    with pytest.raises(UsageError, match=r'^unknown service "x\\x1b"$') as caught:
+    assert caught.value.code == "unknown-host"
+    assert caught.value.message == 'unknown host "vpss" in inventory.toml, which has vps'
+    assert caught.value.hint == 'type vps instead of "vpss"'
+    with pytest.raises(UsageError) as caught:
         inventory.service("x\x1b")
     assert caught.value.code == "unknown-service"
+    assert r'unknown service "x\x1b" in inventory.toml, which has ' in caught.value.message
+    assert caught.value.hint == (
+        "type one of these names, or add the service to the inventory: docs/inventory.md says how"
+    )
 
 
 # Strings
@@ -672,7 +676,18 @@ def test_a_private_key_that_ssh_can_mend_is_accepted(key: str) -> None:
     [
         ("ssh-ed25519 AAAA me", "K is a public key: the private one is needed"),
         ("bm90IGEga2V5", "K is not a private key"),
-        ("/home/kim/.ssh/id_ed25519", "K is not a private key"),
+        *(
+            (path, "K holds the path of a file, not the text of a key: write identity_file")
+            for path in (
+                "/home/kim/.ssh/id_ed25519",
+                "~/.ssh/id_ed25519",
+                "./deploy.key",
+                ".ssh/deploy",
+                "id_rsa",
+                "keys/deploy.pem",
+                "/home/kim/my keys/x",
+            )
+        ),
     ],
 )
 def test_what_is_no_private_key_is_explained_without_showing_it(key: str, expected: str) -> None:
@@ -857,7 +872,8 @@ def test_a_missing_file_is_answered_with_how_to_name_one(tmp_path: Path) -> None
         load(tmp_path / "no\x1b.toml", {})
     assert caught.value.code == "inventory-missing"
     assert "no\\x1b.toml" in caught.value.message
-    assert "DEPLOYCTL_INVENTORY" in caught.value.hint
+    for help_ in ("inventory.example.toml", "README", "-i FILE", "DEPLOYCTL_INVENTORY"):
+        assert help_ in caught.value.hint
 
 
 @pytest.mark.parametrize(

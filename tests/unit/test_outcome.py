@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
@@ -44,6 +45,28 @@ def test_a_release_that_was_put_back_is_exit_6_and_says_what_is_back() -> None:
     assert found.exit_status == errors.EXIT_RESTORED
     assert "its health check says unhealthy" in found.message
     assert found.state == f"{tag(1)} is back and healthy"
+
+
+def test_a_release_that_was_too_slow_is_told_with_the_time_that_it_had() -> None:
+    slow = ended("restored", reason="health-timeout")
+
+    assert error(slow).message.endswith(": it did not get healthy in time"), "of an older host run"
+    told = error(replace(slow, limit=60.0)).message
+    assert told.endswith(": it did not get healthy within 60 s (health_timeout)")
+
+
+def test_who_follows_a_run_that_never_began_is_not_told_to_follow_it_again() -> None:
+    for transcript in (Transcript(end="cancelled"), Transcript(end="ended")):
+        with pytest.raises(errors.HostError) as caught:
+            outcome.success_entry(transcript, "vps", "", RUN)
+        assert "start the deploy or rollback again" in caught.value.hint
+
+
+def test_compose_files_that_changed_meanwhile_are_looked_at_by_check() -> None:
+    assert error(Transcript(end="changed", what="files")).hint.endswith(f"\ndeployctl check {WEB}")
+    assert error(Transcript(end="changed", what="history")).hint.endswith(
+        f"\ndeployctl status {WEB}"
+    )
 
 
 def test_a_release_that_could_not_be_put_back_is_exit_7_and_says_why() -> None:

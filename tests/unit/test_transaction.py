@@ -350,3 +350,18 @@ def test_arbitrary_events_are_a_transcript(events: list[dict[str, Any]]) -> None
 
 def test_a_digest_is_recorded_with_the_release() -> None:
     assert json.loads("{" + options()["--record"] + "}")["digest"] == digest(2)
+
+
+def test_only_the_time_that_the_new_release_had_is_told_and_not_that_of_the_old_one() -> None:
+    def heard(*events: dict[str, object]) -> float | None:
+        transcript = Transcript()
+        for event in events:
+            transcript = hear(transcript, json.dumps(event).encode())
+        return transcript.limit
+
+    too_late: dict[str, object] = {"event": "gave-up", "seconds": 60.0}
+    restore: dict[str, object] = {"event": "step", "what": "restore"}
+
+    assert heard({"event": "step", "what": "health"}, too_late) == 60.0
+    assert heard(restore, too_late) is None
+    assert heard(too_late, restore, {"event": "gave-up", "seconds": 9.0}) == 60.0
