@@ -212,6 +212,7 @@ def read_probe(output: bytes) -> HostFacts:
     if host is None:
         raise _garbled("it names no host")
     containers, problem = _containers(_output(facts, "containers"))
+    recorded = _history(facts)
     return HostFacts(
         user=_string(host, "user"),
         group=str(host.get("group", "")),
@@ -226,8 +227,8 @@ def read_probe(output: bytes) -> HostFacts:
         config_hashes=_config_hashes(_output(facts, "hashes")),
         compose_missing="compose" in facts and _output(facts, "compose").status != 0,
         complaints=_complaints(_output(facts, "config")),
-        history=_history(facts),
-        holder=_holder(facts),
+        history=recorded,
+        holder=_holder(facts, recorded),
         hold=_hold(_output(facts, "hold")),
         foreign_files=_lines(_output(facts, "foreign").data),
         free_kib=free_kib(_output(facts, "disk")),
@@ -461,10 +462,14 @@ def _history(facts: Mapping[str, Mapping[str, Any]]) -> history.History:
     return history.parse(output.data, size=size)
 
 
-def _holder(facts: Mapping[str, Mapping[str, Any]]) -> UnfinishedRun | None:
+def _holder(
+    facts: Mapping[str, Mapping[str, Any]], recorded: history.History
+) -> UnfinishedRun | None:
+    """Who holds the lock; a run whose outcome is recorded only tidies up."""
     if facts.get("lock", {}).get("state") != "held":
         return None
-    return read_holder(_output(facts, "holder").data)
+    holder = read_holder(_output(facts, "holder").data)
+    return None if recorded.has_ended(holder.run) else holder
 
 
 def _hold(output: Output) -> Hold | None:

@@ -114,6 +114,10 @@ class History:
         ended = {entry.run for entry in self.entries if entry.event in OUTCOMES}
         return tuple(e for e in self.entries if e.event == STARTED and e.run not in ended)
 
+    def has_ended(self, run: str) -> bool:
+        """Whether a run's outcome is recorded."""
+        return any(entry.run == run and entry.event in OUTCOMES for entry in self.entries)
+
 
 class NoTarget(Exception):  # noqa: N818 - an answer of the rule, not a failure of the program
     """There is nothing that a rollback could go to.

@@ -102,13 +102,22 @@ def notes(situation: Situation, target: history.Entry | None = None) -> tuple[st
     return (
         *(f"history: {problem}" for problem in situation.history.problems),
         *_disk_notes(situation),
-        *(
-            f"run {e.run} ({e.action} of {e.service} {e.release.tag}) was interrupted"
-            for e in situation.history.unfinished()
-        ),
+        *_interrupted_notes(situation),
         *gates.dependency_changes(situation.dependencies),
         *(_rollback_notes(situation, target) if target else _deploy_notes(situation)),
     )
+
+
+def _interrupted_notes(situation: Situation) -> tuple[str, ...]:
+    """One for all of them: a damaged history can have hundreds. One that goes on is not meant."""
+    unfinished = situation.history.unfinished()
+    if not unfinished or situation.in_flux:
+        return ()
+    last = unfinished[-1]
+    run = f"run {last.run} ({last.action} of {last.service} {last.release.tag})"
+    if len(unfinished) == 1:
+        return (f"{run} was interrupted",)
+    return (f"{len(unfinished)} runs were interrupted, the last of them {run}",)
 
 
 def _disk_notes(situation: Situation) -> tuple[str, ...]:

@@ -187,7 +187,12 @@ compose_config() {
 }
 
 state_facts() {
+    # Twice: of a run that ends in between, the history that was read may lack the outcome, and of
+    # one that begins, the first look cannot know. Neither was interrupted.
+    lock=free
+    look_at_lock
     history_fact
+    [ "$lock" = held ] || look_at_lock
     lock_fact
     emit hold show_hold "$state/holds/$service"
     [ "$mode" = change ] || return 0
@@ -232,11 +237,13 @@ history_tail() {
 }
 
 # A shared lock is tried, so that probes do not disturb each other.
-lock_fact() {
-    lock=free
+look_at_lock() {
     if [ -e "$state/lock" ]; then
         (flock -n -s 9) 9<"$state/lock" || holder_is_done || lock=held
     fi
+}
+
+lock_fact() {
     printf '{"fact":"lock","state":"%s"}\n' "$lock"
     [ "$lock" = free ] || emit holder cat "$state/lock"
 }

@@ -14,10 +14,12 @@ import pytest
 from deployctl import readiness, scripts
 from deployctl.errors import HostError
 from deployctl.facts import HostFacts
+from deployctl.history import STARTED
 from deployctl.inventory import Host
 from deployctl.model import State
 from tests.scripts.host import DB, WEB, FakeHost, LocalSession
 from tests.scripts.test_transact import cut, truncations
+from tests.unit import build
 from tests.unit.build import image_id
 
 
@@ -201,6 +203,47 @@ def test_a_lock_that_is_held_names_its_holder(host: FakeHost) -> None:
     assert facts.holder
     assert facts.holder.by == "sam"
     assert state is State.DEPLOYING
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_run_that_ends_while_the_history_is_read_was_not_interrupted(
+    host: FakeHost, tmp_path: Path, *, ended: bool
+) -> None:
+    """Its outcome came too late to be read; or it was read, and the lock is still held."""
+    begun = build.entry(1, 1, STARTED, run="r")
+    lines = [begun, build.entry(2, 1, run="r")] if ended else [begun]
+    (host.state / "history.jsonl").write_bytes(build.text(lines))
+    with subprocess.Popen(
+        ["flock", "-o", str(host.state / "lock"), "cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        holder.stdin.write(b"\n")
+        holder.stdin.flush()
+        holder.stdout.readline()
+        (host.state / "lock").write_text('{"run":"r","by":"sam","service":"web"}\n')
+        if not ended:
+            _let_go_at_head(host, tmp_path / "tools", holder.pid)
+        facts = host.probe(change=False)
+
+    assert (facts.holder.by if facts.holder else "") == ("" if ended else "sam")
+
+
+def _let_go_at_head(host: FakeHost, tools: Path, holder: int) -> None:
+    """Whoever holds the lock goes away when the history is read."""
+    tools.mkdir()
+    for tool in host.flavour.tools.iterdir():
+        if tool.name != "head":
+            (tools / tool.name).symlink_to(tool)
+    real = host.flavour.tools / "head"
+    lock = host.state / "lock"
+    (tools / "head").write_text(
+        f'#!{tools}/sh\nkill {holder} 2>/dev/null && flock {lock} true\nexec {real} "$@"\n'
+    )
+    (tools / "head").chmod(0o755)
+    host.flavour = type(host.flavour)(host.flavour.name, tools)
 
 
 def test_a_hold_is_read(host: FakeHost) -> None:

@@ -22,7 +22,9 @@ from deployctl.facts import (
     read_holder,
     read_probe,
 )
+from deployctl.history import STARTED
 from deployctl.model import Health, UnfinishedRun
+from tests.unit import build
 from tests.unit.build import (
     REPOSITORY,
     WEB,
@@ -168,6 +170,15 @@ def test_a_lock_that_is_held_names_its_holder() -> None:
     assert found
     assert found.text == f"deploy of {WEB} {tag(1)} by sam, since now"
     assert read_probe(printed(HOST, lock)).holder == UnfinishedRun()
+
+
+def test_a_holder_whose_outcome_is_recorded_only_tidies_up() -> None:
+    lock, holder = {"fact": "lock", "state": "held"}, output("holder", {"run": "r"})
+    begun, ended = build.entry(1, 1, STARTED, run="r"), build.entry(2, 1, run="r")
+
+    for lines, held in (([begun], True), ([begun, ended], False)):
+        told = printed(HOST, lock, holder, output("history", build.text(lines)))
+        assert (read_probe(told).holder is not None) is held
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"[]", b"[" * 100_000, b"\xff"])

@@ -11,7 +11,7 @@ from deployctl import planning
 from deployctl.facts import HostFacts
 from deployctl.history import STARTED
 from deployctl.image import Reference
-from deployctl.model import Action, Health, Origin
+from deployctl.model import Action, Health, Origin, UnfinishedRun
 from deployctl.situation import Situation
 from deployctl.transaction import Plan
 from tests.unit.build import (
@@ -199,6 +199,15 @@ def test_what_is_worth_knowing_is_noted() -> None:
     assert "history: the numbering is broken" in notes
     assert "run lost" in notes
     assert "0 MiB are free" in notes
+
+
+def test_runs_that_were_interrupted_are_noted_once_and_not_while_one_goes_on() -> None:
+    lines = [entry(seq, 1, STARTED, run=f"lost-{seq}") for seq in range(1, 400)]
+    found = dataclasses.replace(GOOD, history=recorded(*lines))
+
+    (note,) = planning.notes(situation(found))
+    assert note.startswith("399 runs were interrupted, the last of them run lost-399 (deploy of")
+    assert planning.notes(situation(dataclasses.replace(found, holder=UnfinishedRun()))) == ()
 
 
 def test_a_rollback_notes_unwell_dependencies_and_changed_files() -> None:

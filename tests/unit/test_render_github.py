@@ -348,7 +348,7 @@ def test_the_flag_is_heeded_also_where_nothing_else_was_understood(
     told = capsys.readouterr()
 
     assert commands(quiet.out + quiet.err) == []
-    assert [command.name for command in commands(told.err)] == ["error"]
+    assert [c.name for c in commands(told.err)] == ["group", "endgroup", "error"]
     assert step.outputs["outcome"] == "usage"
 
 
