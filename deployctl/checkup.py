@@ -353,7 +353,7 @@ def _history(subject: Subject) -> Iterator[Finding]:
         yield _warning(
             "history",
             "history-damaged",
-            "its chain is not whole",
+            "lines of it are missing or cannot be read",
             "a rollback refuses where that matters: name its tag then; docs/history-format.md "
             "says what readers do with damage",
             recorded.problems[:_MOST_PROBLEMS],
@@ -405,8 +405,8 @@ def _image_disk(subject: Subject) -> Iterator[Finding]:
         "disk-low",
         f"only {_mib(free)} are free for images: the next may need {_mib(needed)}, twice the "
         f"largest of {subject.service.name} on this host, and 1 GiB at least",
-        "make room: docker system df, docker image prune; "
-        f"or keep fewer releases (keep = {subject.service.keep} in the inventory)",
+        f"make room, or keep fewer releases (keep = {subject.service.keep} in the inventory):\n"
+        "docker system df\ndocker image prune",
     )
 
 

@@ -62,7 +62,7 @@ def tag_is_immutable(tag: str, gates: Gates) -> Verdict:
         raise RefusedError(
             "tag-refused",
             f"not a release tag: {problem}",
-            hint="pass the tag that the secrel workflow computed once and scanned: "
+            hint="pass the tag that came out of the workflow that built and scanned the image: "
             "sha- and 7 hex digits, like sha-1a2b3c4",
         )
     return Verdict("tag", True, f"{tag} is a commit tag")
@@ -170,11 +170,12 @@ def current_is_expected(expected: str | None, running: Release | None) -> Verdic
     """Gate 5: what the caller believes to run is what runs."""
     if expected is None:
         return Verdict("expect-current", True, "not asked for")
-    runs = running.tag if running else "nothing, or a mixture"
+    runs = running.tag if running else "nothing, or a mixture of releases"
     if runs != expected:
         raise RefusedError(
             "current-unexpected",
-            f"{shown(runs)} runs, not {shown(expected)}, as --expect-current says",
+            f"what runs here is {shown(runs) if running else runs}, and --expect-current says that "
+            f"it must be {shown(expected)}",
             hint="look at what was deployed in between:\ndeployctl history",
         )
     return Verdict("expect-current", True, f"{expected} runs")
@@ -261,7 +262,7 @@ def dependencies_are_well(dependencies: Iterable[Dependency]) -> Verdict:
         raise RefusedError(
             "dependency-unhealthy",
             f"{_list(unwell)}: a new release would have nothing to work with",
-            hint="mend it first; deployctl never touches a dependency that is there",
+            hint="fix it first; deployctl never touches a dependency that is there",
         )
     return Verdict("dependencies", True, _list(dependencies) or "none")
 

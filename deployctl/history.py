@@ -455,7 +455,7 @@ def named_target(history: History, service: str, tag: str) -> Entry:
     raise NoTarget(
         "never-succeeded",
         f"{tag} never succeeded on this host",
-        f"recorded successes: {', '.join(known[:5])}"
+        f"tags that succeeded here: {', '.join(known[:5])}"
         if known
         else f"none is recorded:\ndeployctl deploy {service} TAG",
     )
@@ -559,7 +559,7 @@ def _require_no_gap_after(history: History, target: Entry, service: str) -> None
     if any(gap > position for gap in history.gaps):
         raise NoTarget(
             "history-damaged",
-            f"lines are missing from the history behind {target.release.tag}, "
+            f"lines are missing in the history after {target.release.tag}, "
             "so it may not be the previous release",
             f"name the tag, if it is right:\ndeployctl rollback {service} {target.release.tag}",
         )

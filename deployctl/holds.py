@@ -187,7 +187,7 @@ def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
         return HoldResult(host, service, HoldOutcome.UNCHANGED, hold=held, before=held)
     raise BusyError(
         "already-held",
-        f"deploys of {service} on {host} are {held.text if held else 'held'} already",
+        f"deploys of {service} on {host} are already {held.text if held else 'held'}",
         state=f"they stay held; {'that hold' if held else 'the hold'} was not replaced",
         hint=f"talk to them; whoever lifts that hold must know of you:\ndeployctl unhold {service}",
     )
@@ -210,7 +210,8 @@ def _unwritable(host: str, what: str, state: str) -> HostError:
         "hold-unwritable",
         f"the hold cannot be {what} on {host}: its file cannot be written or removed",
         state=state,
-        hint="is the disk full, or does the state directory belong to another user?",
+        hint="is the disk full, or does the state directory belong to another user? This says so:\n"
+        "deployctl check",
     )
 
 

@@ -40,6 +40,7 @@ REASONS = {
 }
 # Whoever follows a run would only follow it again.
 _START_AGAIN = "start the deploy or rollback again"
+_RECORDS = {"state-directory": "deployctl's own directory", "history": "the history"}
 _CHANGES = {
     "hold": "a hold was set",
     "history": "another run was recorded",
@@ -133,11 +134,11 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
 def _broken(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
     look = f"deployctl status {entry.service}"
     if entry.previous is None:
-        hint = f"look what runs, then fix it and deploy again:\n{look}"
+        hint = f"look at what runs, then fix it and deploy again:\n{look}"
         state = "the failed release was left as it is: there was no earlier release to put back"
     else:
         hint = (
-            f"look what runs; then fix it and deploy again, or roll back:\n{look}\n"
+            f"look at what runs; then fix it and deploy again, or roll back:\n{look}\n"
             f"deployctl rollback {entry.service}"
         )
         why = REASONS.get(transcript.restore_reason, "it did not get healthy")
@@ -161,8 +162,8 @@ def _interrupted(entry: history.Entry, host: str, service: str) -> DeployctlErro
         "interrupted",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} left no outcome: it was "
         "killed, or its line in the history is damaged",
-        state="not settled: what runs is what it had reached",
-        hint=f"look what runs; then deploy again, or roll back:\ndeployctl status {service}",
+        state="not settled: what runs is whatever the run had done by then",
+        hint=f"look at what runs; then deploy again, or roll back:\ndeployctl status {service}",
         about=_about(entry),
     )
 
@@ -182,12 +183,9 @@ def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
     return HostError(
         "never-begun",
         f"run {run} on {host} was stopped before it began",
-        hint=f"{_check(service)}: its disk may be full. Then {_START_AGAIN}",
+        hint=f"it was killed, or the disk is full. Look, then {_START_AGAIN}:\n"
+        f"deployctl check {service}".rstrip(),
     )
-
-
-def _check(service: str) -> str:
-    return f"deployctl check {service}".rstrip() + " says whether the host is in order"
 
 
 def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> DeployctlError:
@@ -211,9 +209,10 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
     if transcript.end == "refused":
         return HostError(
             "cannot-record",
-            f"{transcript.what or 'the record'} on {host} cannot be written, "
+            f"{_RECORDS.get(transcript.what, 'the record')} on {host} cannot be written, "
             "and what cannot be recorded is not begun",
-            hint="do its files belong to another user? " + _check(service),
+            hint="does it belong to another user, or is it on a read-only disk? This says so:\n"
+            f"deployctl check {service}".rstrip(),
         )
     if transcript.end == "unknown-run":
         return HostError(

@@ -146,7 +146,8 @@ def _paths(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
             what = "directory" if name == service.directory else "compose file"
             yield HostError(
                 "path-" + state,
-                f"the {what} {shown(name)} on {host.name} {_PATH_STATES.get(state, state)}",
+                f"the {what} {shown(name)} on {host.name} "
+                + _PATH_STATES.get(state, state).format(kind=what.removeprefix("compose ")),
                 hint=f"compare it with services.{service.name} in the inventory",
             )
     if len(facts.paths) != len(names):
@@ -159,7 +160,7 @@ def _paths(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
 
 _PATH_STATES = {
     "missing": "does not exist",
-    "wrong-kind": "is of the wrong kind",
+    "wrong-kind": "is there, but it is no {kind}",
     "unreadable": "cannot be read by this user",
 }
 

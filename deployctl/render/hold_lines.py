@@ -50,7 +50,7 @@ def _done(page: Page, result: HoldResult) -> str:
         case HoldOutcome.REPLACED:
             return f"deploys of {service} are {now} (was {before})"
         case HoldOutcome.UNCHANGED:
-            return f"deploys of {service} were {now} already: nothing to do"
+            return f"nothing to do: deploys of {service} are already {now}"
         case HoldOutcome.LIFTED:
             return f"deploys of {service} go on (they were {before})"
         case _:

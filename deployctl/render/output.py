@@ -149,7 +149,7 @@ class Output:
         return self._asked(exit_status)
 
     def check(self, results: Sequence[CheckResult], exit_status: int) -> int:
-        """Print whether hosts could take a deploy, and what to mend."""
+        """Print whether hosts could take a deploy, and what to fix."""
         if self._json:
             from deployctl.render import json
 

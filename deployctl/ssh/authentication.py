@@ -80,7 +80,7 @@ class KeyAuthentication:
             raise HostError(
                 "connect-timeout",
                 f"{place} did not answer to the login within {seconds:.0f} s",
-                hint="the host may be overloaded, or its name service (UseDNS, PAM) hang",
+                hint="the host may be overloaded, or its name look-ups (UseDNS) or PAM hang",
             )
         if len(self._tried) == 1 and not transport.is_active():
             raise HostError(
@@ -132,8 +132,8 @@ class KeyAuthentication:
             f"{place} does not let {user} in: {count} refused{closed}",
             hint=_let_in(self._target, self._tried[0])
             if not allowed
-            else "in the host's sshd_config, PubkeyAuthentication must not be off: "
-            "sshd -T | grep -i pubkey, as root",
+            else "PubkeyAuthentication must not be off in the host's sshd_config; as root:\n"
+            "sshd -T | grep -i pubkey",
             details=details,
         )
 

@@ -125,7 +125,7 @@ class Session:
             raise ConnectionLostError(
                 "connection-lost",
                 f"the connection to {self.host.name} broke while a command ran there: {error}",
-                hint="check the network, then ask again what state the host is in",
+                hint="check the network, then look at what runs there:\ndeployctl status",
                 state="whether the command ended there is not known",
             ) from error
 

@@ -114,7 +114,7 @@ def test_somebody_elses_hold_is_not_replaced(host: FakeHost) -> None:
     hold(host, "audit", KIM)
     before = hold_file(host).read_bytes()
 
-    with pytest.raises(BusyError, match=r"held by kim since .*: audit already") as refused:
+    with pytest.raises(BusyError, match=r"are already held by kim since .*: audit$") as refused:
         hold(host, "migration", SAM)
 
     assert refused.value.code == "already-held"

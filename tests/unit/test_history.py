@@ -362,7 +362,7 @@ def test_a_named_release_must_have_succeeded_here() -> None:
     with pytest.raises(NoTarget) as caught:
         history.named_target(found, WEB, tag(3))
     assert caught.value.code == "never-succeeded"
-    assert caught.value.hint == f"recorded successes: {tag(2)}, {tag(1)}"
+    assert caught.value.hint == f"tags that succeeded here: {tag(2)}, {tag(1)}"
 
 
 def test_the_newest_good_tags_are_kept() -> None:

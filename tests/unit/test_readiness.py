@@ -41,7 +41,12 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             "compose file 'compose/web.yml'",
             "services.web",
         ),
-        (facts(paths=("wrong-kind", "ok", "ok")), "path-wrong-kind", "wrong kind", "inventory"),
+        (
+            facts(paths=("wrong-kind", "ok", "ok")),
+            "path-wrong-kind",
+            "is no directory",
+            "inventory",
+        ),
         (facts(paths=("ok", "unreadable", "ok")), "path-unreadable", "cannot be read", "web"),
         (facts(paths=("ok",)), "host-garbled", "did not answer", ""),
         (

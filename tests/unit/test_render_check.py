@@ -126,7 +126,7 @@ def test_each_outcome_of_a_hold_reads_as_a_sentence() -> None:
         "vps: deploys of web are held by kim since now: audit "
         "(was held by sam since before: holidays)\n"
     )
-    assert said(HoldOutcome.UNCHANGED, hold=hold).endswith("audit already: nothing to do\n")
+    assert said(HoldOutcome.UNCHANGED, hold=hold).endswith(": audit\n")
     assert said(HoldOutcome.LIFTED, before=before) == (
         "vps: deploys of web go on (they were held by sam since before: holidays)\n"
     )
