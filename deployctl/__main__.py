@@ -43,6 +43,11 @@ def run(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         stopped = InterruptedByUserError("interrupted", "stopped", hint="deployctl status")
         return _fail(stopped, argv)
+    except SystemExit as left:
+        # Typer ends with 1 where nobody reads its text any more (deployctl --help | head).
+        if isinstance(left.__context__, BrokenPipeError) and _only_tells_of_itself(argv):
+            return errors.EXIT_OK
+        raise
     except Exception as error:  # noqa: BLE001 - the one place that turns a bug into a sentence
         if isinstance(error, OSError) and _only_tells_of_itself(argv):
             return _fail_to_answer(error)
@@ -79,12 +84,10 @@ def _only_tells_of_itself(argv: Sequence[str]) -> bool:
 
 
 def _fail_to_answer(error: OSError) -> int:
-    """Say that the text of --help or --version could not be written, unless nobody wants it."""
-    where = place_of(sys.stdout)
+    """Say that the text of --help or --version could not be written."""
+    lost = unwritable(error, place_of(sys.stdout))
     discard(sys.stdout)
-    if isinstance(error, BrokenPipeError):
-        return errors.EXIT_OK
-    return Output(os.environ, json=False, github=False).error(unwritable(error, where), "")
+    return Output(os.environ, json=False, github=False).error(lost, "")
 
 
 def _command_of(argv: Sequence[str]) -> str:

@@ -157,6 +157,13 @@ def test_a_process_names_the_place_that_takes_nothing(
     assert "Exception ignored" not in ended.stderr
 
 
+@pytest.mark.parametrize("words", ["--help", "--version", "status --help"])
+def test_a_reader_of_the_help_that_leaves_is_no_failure(tmp_path: Path, words: str) -> None:
+    ended = sh(tmp_path, f"set -o pipefail; $D {words} | true")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("stream", [">/dev/full 2>&1", ">&- 2>&-", "2>/dev/full", "2>&-"])
 def test_a_process_that_can_say_nothing_ends_with_the_status_of_its_outcome(
     tmp_path: Path, stream: str
