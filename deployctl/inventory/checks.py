@@ -133,7 +133,7 @@ def host_key(text: str) -> str:
 
 
 def private_key(text: str) -> str:
-    """Accept what can be a private key; what happened to it in a secret store, ssh.keys mends."""
+    """Accept what can be a private key; what happened to it in a secret store, ssh.keys repairs."""
     key = text.replace("\r\n", "\n").strip()
     if key.startswith(("ssh-", "ecdsa-", "sk-")):
         raise ValueError("is a public key: the private one is needed")
