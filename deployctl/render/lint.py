@@ -20,15 +20,23 @@ _SARIF_SCHEMA = (
 )
 
 
-def findings(report: Report, *, out: TextIO, color: bool) -> None:
-    """Write the findings for people, each with its reason and what to do, and a last line."""
-    page = Page(out, color=color)
+def findings(report: Report, *, out: TextIO, color: bool, width: int | None = None) -> None:
+    """Write the findings for people, each with its reason and what to do, and a last line.
+
+    Args:
+        report: of a check.
+        out: stdout, usually.
+        color: whether to write colours.
+        width: of the terminal, in columns; None: lines are never broken.
+    """
+    page = Page(out, color=color, width=width)
     for finding in report.findings:
-        page.line((page.show(str(finding.place)), BOLD), ": ", (finding.rule, YELLOW))
-        page.line(f"  {page.show(finding.reason)}")
-        page.line(("  why: ", DIM), RULES[finding.rule].why)
-        page.line(("  fix: ", DIM), page.show(finding.fix))
-    page.line(*_summary(report))
+        place = (page.show(str(finding.place)), BOLD)
+        page.text(place, ": ", (finding.rule, YELLOW), indent=2)
+        page.text(f"  {page.show(finding.reason)}", indent=2)
+        page.text(("  why: ", DIM), RULES[finding.rule].why, indent=len("  why: "))
+        page.text(("  fix: ", DIM), page.show(finding.fix), indent=len("  fix: "))
+    page.text(*_summary(report))
 
 
 def _summary(report: Report) -> list[str | tuple[str, str]]:

@@ -145,7 +145,12 @@ class Output:
             self._write(lint.sarif(report))
             return self._asked(exit_status)
         with self._answering():
-            lint.findings(report, out=self._out, color=self._color(self._out))
+            lint.findings(
+                report,
+                out=self._out,
+                color=self._color(self._out),
+                width=self._width(self._out),
+            )
         return self._asked(exit_status)
 
     def check(self, results: Sequence[CheckResult], exit_status: int) -> int:

@@ -291,10 +291,11 @@ class Progress:
         self._note(notice.host, self._page.show(notice.text))
 
     def _note(self, host: str, text: str) -> None:
-        self._print(*self._host(host), ("note: ", YELLOW), text)
+        indent = len("note: ") + (columns(self._page.show(f"{host}: ")) if self._named else 0)
+        self._print(*self._host(host), ("note: ", YELLOW), text, indent=indent)
 
-    def _print(self, *pieces: Piece) -> None:
-        for line in self._page.lines(*pieces, indent=_INDENT):
+    def _print(self, *pieces: Piece, indent: int = _INDENT) -> None:
+        for line in self._page.lines(*pieces, indent=indent):
             if self._live:
                 self._quietly(self._live.print, line)
             else:
