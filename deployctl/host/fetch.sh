@@ -76,7 +76,7 @@ pull() {
 }
 
 # Reads docker's words to their end, however many there are, but does not pass on all of millions.
-# It gives the login's descriptors up for good: it may outlive the shell that it comes from.
+# The login's descriptors are given up for good: what this starts may outlive the shell.
 tell() {
     exec 7>&- 8>&-
     said=$({

@@ -139,6 +139,7 @@ NO_LINES_OF_DOCKERS = (
     b"../../../../: Pull complete\n",
     b"::error::000000000001: Pull complete\n",
     b"000000000001: Downloading %s%n 1%sB/1%nB\n",
+    b"000000000001: Downloading" + b" x" * 100 + b" 1B/2B\n",
     b"\\0\\n\\c%b" * 100 + b"\n",
     b"000000000001: Waiting" * 1000 + b"\n",
     b"a" * 30_000,

@@ -117,9 +117,9 @@ def test_there_is_no_end_of_layers_that_a_host_can_make_up() -> None:
     assert counts(hear(pull, line(IDS[0], "Pull complete")))[2] == 1
 
 
-size = st.from_regex(
-    r"[0-9]{1,6}(\.[0-9]{1,6})?[kMGT]?B/[0-9]{1,6}(\.[0-9]{1,6})?[kMGT]?B", fullmatch=True
-)
+number = st.floats(0, 999_999).map(lambda value: f"{value:.2f}") | st.integers(0, 999_999)
+unit = st.sampled_from(["B", "kB", "MB", "GB", "TB"])
+size = st.builds("{}{}/{}{}".format, number, unit, number, unit)
 said = st.tuples(st.sampled_from(IDS), st.sampled_from(STEPS) | size | st.text(max_size=9))
 
 
