@@ -104,7 +104,7 @@ tell_layers() {
     done
 }
 
-# Without a terminal, docker (20 to 28) says no bytes; what else is called docker may.
+# Without a terminal, docker leaves the bytes out; something else of that name may say them.
 tell_words() {
     case $words in
         "Pulling fs layer" | Waiting | "Download complete" | "Pull complete" | "Already exists")
