@@ -405,6 +405,7 @@ def _assert_interrupted_then_recorded(
 ) -> None:
     (row,) = client.run("status", SERVICE, "--json").json["services"]
     assert row["state"] == "interrupted"
+    assert (row["interrupted_run"]["run"], row["run_in_progress"]) == (run, None)
     assert client.run("status", SERVICE, "--check").exit_status == 9
     before = len(host.history(vps))
 
