@@ -21,7 +21,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import checkup, drift, facts, history, holds, image, outcome, readiness, transcript
+from deployctl import (
+    checkup,
+    drift,
+    facts,
+    history,
+    holds,
+    image,
+    outcome,
+    pulling,
+    readiness,
+    transcript,
+)
 from deployctl.command import Completed
 from deployctl.compose import Configuration
 from deployctl.errors import DeployctlError
@@ -90,9 +101,17 @@ def events(data: bytes) -> object:
         transcript.waiting_for(line)
         transcript.is_event(line)
     heard.holder()
+    heard.ended_at()
     with contextlib.suppress(DeployctlError):
         outcome.success_entry(heard, "vps", build.WEB, "run-1")
     return heard
+
+
+def pull(data: bytes) -> object:
+    heard = pulling.Pull()
+    for line in data.split(b"\n"):
+        heard = pulling.hear(heard, line)
+    return heard, heard.received, heard.size
 
 
 def configuration(data: bytes) -> object:
@@ -151,7 +170,7 @@ PARSERS: dict[str, Parser] = {
     parser.__name__: parser
     for parser in (
         *(probe, check, registry, fetch, recorded, events, configuration, hold, lift, reference),
-        *(lines, host_key, stderr, banner, facts.read_holder, facts.read_hold),
+        *(pull, lines, host_key, stderr, banner, facts.read_holder, facts.read_hold),
     )
 }
 
@@ -216,9 +235,11 @@ ANSWERS: list[dict[str, Any]] = [
     fact("image-disk", "Filesystem 1024-blocks Used Available\n/dev/vda 10 5 5 50% /"),
     fact("state-disk", "Filesystem 1024-blocks Used Available\n/dev/vda 10 5 5 50% /"),
     fact("pull", f"Digest: {build.digest(1)}"),
+    {"fact": "layer", "id": "a1b2c3d4e5f6", "is": "Downloading [=>  ]  1.5MB/3MB"},
     fact("image", {"image_id": build.image_id(1), "digests": [], "labels": {}}),
     {"event": "begun"},
     {"event": "step", "what": "up", "seconds": 1},
+    {"event": "gave-up", "seconds": 60.0},
     {"event": "waiting", "what": "holder", "text": encoded(json.dumps(HOLDER))},
     {"event": "container-log", "what": "exited", "text": encoded("panic")},
     {"event": "outcome", "what": "entry", "text": encoded(HISTORY)},
@@ -417,5 +438,5 @@ def test_the_files_that_parse_remote_text_are_all_here() -> None:
     elsewhere = {name for name in found if name.startswith(("lint/", "inventory/", "render/"))}
     elsewhere.add("ssh/keys.py")  # the user's own key
     assert found - elsewhere == {
-        *("facts.py", "history.py", "holds.py", "transcript.py", "ssh/hostkeys.py")
+        *("facts.py", "history.py", "holds.py", "pulling.py", "transcript.py", "ssh/hostkeys.py")
     }
