@@ -210,20 +210,24 @@ say_unclaimed() {
 
 # Whether what the run has to record will find room: the reserve is there for it, or as much is free.
 has_room() {
-    [ ! -s "$state/reserve" ] || return 0
-    dd if=/dev/zero of="$run_directory/room" bs=4096 count="$record_blocks" conv=fsync 2>/dev/null
+    [ -s "$state/reserve" ] || finds_room "$run_directory"
+}
+
+finds_room() {
+    room=$1/.deployctl-$run # no file of anybody else has that name
+    dd if=/dev/zero of="$room" bs=4096 count="$record_blocks" conv=fsync 2>/dev/null
     found_room=$?
-    rm -f "$run_directory/room"
+    rm -f "$room"
     return "$found_room"
 }
 
-# Where the user may write and yet nothing can be written, the disk is full, or a quota is.
+# Where the user may write and yet nothing finds room, the disk is full, or a quota is.
 say_unwritable() {
     there=$state
     until [ -e "$there" ]; do
         there=$(dirname "$there")
     done
-    if [ -w "$there" ]; then
+    if [ -d "$there" ] && [ -w "$there" ] && ! finds_room "$there"; then
         say_encoded refused disk-full "$state
 $(df -Pk "$there")"
     else

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 import subprocess
 import threading
 import time
@@ -670,6 +671,37 @@ def fill(disk: Path) -> None:
                 file.write(bytes(4096))
         except OSError:
             return
+
+
+def test_a_record_that_cannot_be_made_is_blamed_on_the_disk_only_where_that_is_full(
+    ready: FakeHost,
+) -> None:
+    plan = ready.plan(3)
+    shutil.rmtree(ready.state / "runs")
+    (ready.state / "runs").touch()
+
+    with pytest.raises(HostError) as refused:
+        ready.run(plan)
+
+    assert refused.value.code == "cannot-record"
+    assert "deployctl's own directory" in refused.value.message
+    assert ready.events()[-1] == "succeeded 2"
+
+
+def test_without_room_and_without_the_reserve_the_disk_is_called_full_and_nothing_is_begun(
+    small_disk: FakeHost,
+) -> None:
+    plan = small_disk.plan(3)
+    (small_disk.state / "reserve").unlink()
+    fill(small_disk.state)
+
+    with pytest.raises(HostError) as refused:
+        small_disk.run(plan)
+
+    assert refused.value.code == "disk-full"
+    assert str(small_disk.state) in refused.value.message
+    assert not (small_disk.state / "runs" / plan.run).exists()
+    assert small_disk.events()[-1] == "succeeded 2"
 
 
 @pytest.mark.parametrize("behaviour", ["healthy", "unhealthy"])
