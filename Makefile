@@ -49,8 +49,7 @@ check: ## Run the fast checks: format, lint, types, layers, shell, tests without
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@$(pytest) --hypothesis-profile quick -k "not any_call" --ignore tests/scripts/test_faults.py \
-		tests/unit tests/scripts tests/lint
+	@$(pytest) --hypothesis-profile quick -m "not slow" tests/unit tests/scripts tests/lint
 
 .PHONY: lint
 lint:

@@ -38,7 +38,7 @@ def running_host(
     return make
 
 
-@pytest.fixture(params=["dash", "ash"])
+@pytest.fixture(params=["dash", pytest.param("ash", marks=pytest.mark.slow)])
 def flavour(request: pytest.FixtureRequest, flavours: dict[str, Flavour]) -> Flavour:
     """One shell after the other."""
     return flavours[request.param]

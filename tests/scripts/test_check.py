@@ -54,6 +54,7 @@ def test_the_registry_is_asked_for_another_tag_each_time(host: FakeHost) -> None
     assert all("web:deployctl-check-" in call for call in pulls)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fail", "hang"])
 def test_a_fault_at_any_call_is_findings_or_an_error(host: FakeHost, kind: str) -> None:
     host.hurry = 0.3

@@ -210,9 +210,13 @@ def test_a_status_check_notices_what_was_done_by_hand(run: Any, host: FakeHost) 
     assert run("status", "--check")[0] == errors.EXIT_DRIFT
 
 
-def test_the_history_is_shown_newest_last_and_cut(run: Any) -> None:
-    assert json.dumps(run("history")[1]).count('"succeeded"') == 2
-    assert json.dumps(run("history", "--limit", "1")[1]).count('"succeeded"') == 1
+def test_the_history_is_shown_run_by_run_newest_first_and_cut(run: Any) -> None:
+    def runs(*options: str) -> list[tuple[str, str]]:
+        (on_host,) = run("history", *options)[1]["hosts"]
+        return [(each["release"]["tag"], each["outcome"]) for each in on_host["runs"]]
+
+    assert runs() == [(tag(2), "succeeded"), (tag(1), "succeeded")]
+    assert runs("--limit", "1") == [(tag(2), "succeeded")]
 
 
 def test_a_history_that_cannot_be_read_is_an_error(run: Any, host: FakeHost) -> None:

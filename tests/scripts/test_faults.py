@@ -29,6 +29,8 @@ from deployctl.model import State
 from deployctl.transaction import Plan
 from tests.scripts.host import DB, FakeHost
 
+pytestmark = pytest.mark.slow
+
 UNTOUCHED = {EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_BUSY}
 OUTCOMES = {"succeeded", "restored", "broken", "interrupted"}
 EXIT_OF = {"succeeded": EXIT_OK, "restored": EXIT_RESTORED, "broken": EXIT_BROKEN}

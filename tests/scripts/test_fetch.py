@@ -47,6 +47,7 @@ def test_a_moved_tag_is_refused_and_leaves_nothing_behind_that_runs(host: FakeHo
     assert host.tagged(2) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fail", "hang"])
 def test_a_fault_at_any_call_of_the_fetch_leaves_the_host_as_it_was(
     host: FakeHost, kind: str

@@ -175,6 +175,7 @@ def test_a_docker_that_listens_and_does_not_answer_is_said_to_be_silent(host: Fa
     assert facts.docker_problem == "silent"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fail", "hang"])
 def test_a_fault_at_any_call_of_the_probe_is_an_error_or_facts(host: FakeHost, kind: str) -> None:
     host.hurry = 0.3
