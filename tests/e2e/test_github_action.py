@@ -290,7 +290,7 @@ def test_what_is_no_key_is_told_apart_and_not_shown(act: Act) -> None:
     for pasted, exit_status, words in (
         (key[: len(key) // 2], 4, "cut off"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA deployctl", 2, "is a public key"),
-        ("~/.ssh/id_ed25519", 2, "is not a private key"),
+        ("~/.ssh/id_ed25519", 2, "holds the path of a file"),
     ):
         ran = act(NEW, ssh_key=pasted)
 

@@ -67,7 +67,7 @@ def test_follow_watches_a_run_whose_client_was_killed_until_its_end(
     ("point", "number"),
     [
         (PULL, signal.SIGTERM),
-        (UP, signal.SIGINT),
+        thorough(UP, signal.SIGINT),
         thorough(HEALTH, signal.SIGTERM),
         thorough(RESTORE, signal.SIGINT),
     ],

@@ -41,6 +41,7 @@ def test_a_plain_up_by_hand_recreates_nothing_after_a_deploy_and_after_a_rollbac
     _assert_up_by_hand_changes_nothing(vps)
 
 
+@pytest.mark.thorough
 def test_a_deploy_that_was_put_back_leaves_the_tag_that_is_back(keeping: Client, vps: Vps) -> None:
     deploy(keeping, vps, GOOD[0])
     vps.write(ENV, f"{OTHERS}IMAGE_TAG={GOOD[0].tag}")

@@ -61,6 +61,7 @@ def test_after_rollbacks_the_next_target_is_still_there(keeping: Client, vps: Vp
     assert_way_back(keeping, vps)
 
 
+@pytest.mark.thorough
 def test_a_failed_deploy_removes_nothing(keeping: Client, vps: Vps) -> None:
     for release in GOOD[:4]:
         deploy(keeping, vps, release)
@@ -99,6 +100,7 @@ def test_images_of_another_service_stay(keeping: Client, vps: Vps) -> None:
     assert kept(vps, f"localhost:5000/{WORKER}") == before
 
 
+@pytest.mark.thorough
 def test_a_service_that_shares_the_repository_keeps_its_names(client: Client, vps: Vps) -> None:
     edit(vps, BACKEND_FILE, f"localhost:5000/{WORKER}", f"localhost:5000/{SERVICE}")
     client.write_inventory({"vps": vps}, service="keep = 1\n")

@@ -116,6 +116,7 @@ def test_a_rollback_after_a_deploy_that_could_not_be_put_back_goes_to_the_last_g
     assert_sound(vps, deployed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("condition", ["unhealthy", thorough("removed")])
 def test_a_rollback_from_a_release_that_does_not_run_well_goes_to_the_one_before(
     deployed: Client, vps: Vps, condition: str
@@ -182,6 +183,7 @@ def test_a_rollback_uses_the_compose_files_of_today_and_says_so(deployed: Client
     assert "COLOUR=blue" in container["Config"]["Env"]
 
 
+@pytest.mark.thorough
 def test_a_rollback_that_fails_puts_back_what_ran(deployed: Client, vps: Vps) -> None:
     # With today's files, only a newer release is healthy.
     check = '"wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"'
@@ -197,6 +199,7 @@ def test_a_rollback_that_fails_puts_back_what_ran(deployed: Client, vps: Vps) ->
     refuse(deployed, vps, 3, *ROLLBACK)
 
 
+@pytest.mark.thorough
 def test_a_hold_stops_deploys_and_lets_a_rollback_through(deployed: Client, vps: Vps) -> None:
     deploy(deployed, vps, GOOD[1])
     settle(vps)

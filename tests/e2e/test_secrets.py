@@ -39,7 +39,7 @@ class Secrets:
         return [word for word in self.words if word in text]
 
 
-@pytest.fixture(params=["plain", "passphrase"])
+@pytest.fixture(params=["passphrase", thorough("plain")])
 def secrets(request: pytest.FixtureRequest, client: Client, vps: Vps, tmp_path: Path) -> Secrets:
     """A key made for this test, known to the host and to no file of either machine."""
     # Another for each test: one that runs beside this one shows its own to ssh-keygen.

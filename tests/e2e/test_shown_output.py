@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.steps import Standing, deploy, rollback
+from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD
 from tests.vps.world import Vps
 
@@ -105,7 +106,7 @@ def test_a_failure_shows_the_last_words_of_the_container_and_what_to_do_next(
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
 
 
-@pytest.mark.parametrize("command", ["status", "history"])
+@pytest.mark.parametrize("command", ["history", thorough("status")])
 def test_a_table_fits_a_terminal_and_is_complete_in_a_pipe(
     standing: Standing, command: str
 ) -> None:

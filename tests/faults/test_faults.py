@@ -15,7 +15,7 @@ from tests.thorough import thorough
 from tests.vps.world import Vps
 
 SEED = 0
-IN_SHORT = {"sigkill", "reset", "transaction killed", "docker restarted", "disk full", "power cut"}
+IN_SHORT = {"sigkill", "transaction killed", "docker restarted", "disk full"}
 """Faults with which `make test` strikes; `make test-all` strikes with the others, too."""
 
 

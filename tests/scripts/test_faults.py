@@ -28,6 +28,7 @@ from deployctl.errors import (
 from deployctl.model import State
 from deployctl.transaction import Plan
 from tests.scripts.host import DB, FakeHost
+from tests.thorough import thorough
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +74,9 @@ Check = Callable[[Run], None]
 CASES = [("dash", "a good release"), ("dash", "a release that must be put back")]
 one_shell = pytest.mark.parametrize(("flavour", "scenario"), CASES, indirect=True)
 both_shells = pytest.mark.parametrize(
-    ("flavour", "scenario"), [*CASES, ("ash", "a release that must be put back")], indirect=True
+    ("flavour", "scenario"),
+    [*CASES, thorough("ash", "a release that must be put back")],
+    indirect=True,
 )
 
 
