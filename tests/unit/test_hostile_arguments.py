@@ -6,7 +6,6 @@ Run in this process: what they must never reach is the network, and not a shell 
 from __future__ import annotations
 
 import json
-import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deployctl import __main__ as program
+from tests.harmless import assert_harmless
 from tests.unit.build import tag as good_tag
 
 SERVICE = "enforcer-backend"
@@ -36,7 +36,6 @@ HOSTILE_TAGS = {
     "escape": "\x1b[2Jsha-1234567",
     "workflow command": "::error::forged",
 }
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 Ended = tuple[int, str, str]
 Run = Callable[..., Ended]
@@ -81,14 +80,6 @@ def listener(inventory: Path) -> Iterator[socket.socket]:
         yield server
 
 
-def _assert_harmless(text: str) -> None:
-    assert CONTROL.search(text) is None, ascii(text)
-    for line in text.splitlines():
-        assert not line.lstrip().startswith("::"), line
-        assert "##[" not in line
-    assert "Traceback" not in text
-
-
 def _assert_never_connected(listener: socket.socket) -> None:
     with pytest.raises(BlockingIOError):
         listener.accept()
@@ -105,7 +96,7 @@ def test_what_is_no_release_tag_is_refused_before_any_host_is_asked(
     assert out == ""
     assert err.count("error: ") == 1
     assert len(err) < 1000
-    _assert_harmless(err)
+    assert_harmless(err)
     _assert_never_connected(listener)
 
 
@@ -118,7 +109,7 @@ def test_the_refusal_of_a_tag_is_a_document_for_programs_too(
     document = json.loads(out)
     assert status == document["exit_status"] == 3
     assert document["error"]["code"] == "tag-refused"
-    _assert_harmless(out + err)
+    assert_harmless(out + err)
     _assert_never_connected(listener)
 
 
@@ -144,7 +135,7 @@ def test_names_that_are_not_in_the_inventory_are_wrong_usage(
     status, out, err = run(*arguments)
 
     assert status == 2, err
-    _assert_harmless(out + err)
+    assert_harmless(out + err)
     _assert_never_connected(listener)
 
 
@@ -175,5 +166,5 @@ def test_an_inventory_that_no_shell_could_carry_is_refused(
     status, out, err = run("deploy", SERVICE, good_tag(1))
 
     assert status == 2, err
-    _assert_harmless(out + err)
+    assert_harmless(out + err)
     _assert_never_connected(listener)
