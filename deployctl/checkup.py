@@ -16,7 +16,7 @@ from enum import StrEnum
 from deployctl import drift, gates
 from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError
 from deployctl.facts import FetchFailure, HostFacts, Measures
-from deployctl.image import Reference, shown
+from deployctl.image import Reference, shown, typed
 from deployctl.inventory import Host, Service
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
 from deployctl.registry import Answer
@@ -296,8 +296,8 @@ def _registry_denied(
         f"{registry} does not let {_reader(subject)} read {repository}",
         f"is the password of {_reader(subject)} right and not expired, and may it read the image?"
         if given and given.usable
-        else f"set a login in the inventory (registry), or on the host, as {subject.facts.user}:\n"
-        f"docker login {registry}",
+        else "set a login in the inventory (registry), or on the host, "
+        f"as {typed(subject.facts.user)}:\ndocker login {typed(registry)}",
         answer.words,
         EXIT_REFUSED,
     )
@@ -373,7 +373,7 @@ def _interrupted(subject: Subject) -> Iterator[Finding]:
             f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: "
             "it was killed, or its line in the history is damaged",
             "the next deploy or rollback records it; what runs now:\n"
-            f"deployctl status {entry.service}",
+            f"deployctl status {typed(entry.service)}",
         )
 
 
@@ -467,7 +467,8 @@ def _rollback(subject: Subject) -> Iterator[Finding]:
             "rollback",
             "rollback-image-missing",
             f"the image of {tag}, where it goes to, is not on the host: it would need the registry",
-            f"on the host:\ndocker pull {_repository(subject) or 'REPOSITORY'}:{tag}",
+            "on the host:\n"
+            f"docker pull {typed(':'.join([_repository(subject) or 'REPOSITORY', tag]))}",
         )
 
 

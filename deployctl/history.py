@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployctl.image import tag_problem
+from deployctl.image import tag_problem, typed
 from deployctl.model import Container, Release, RolledBackTo, WorkflowRun
 
 VERSION = 1
@@ -455,7 +455,7 @@ def named_target(history: History, service: str, tag: str) -> Entry:
     raise NoTarget(
         "never-succeeded",
         f"{tag} never succeeded on this host",
-        f"tags that succeeded here: {', '.join(known[:5])}"
+        f"tags that succeeded here: {', '.join(map(typed, known[:5]))}"
         if known
         else f"none is recorded:\ndeployctl deploy {service} TAG",
     )
@@ -538,7 +538,7 @@ def _already_put_back(
         "already-put-back",
         f"the {last.action} of {last.release.tag} failed and {back} was put back by itself: "
         "there is nothing to undo",
-        f"to go further back:\ndeployctl rollback {service} {further.release.tag}"
+        f"to go further back:\ndeployctl rollback {service} {typed(further.release.tag)}"
         if further
         else "there is no older recorded release to go to",
     )
@@ -561,7 +561,8 @@ def _require_no_gap_after(history: History, target: Entry, service: str) -> None
             "history-damaged",
             f"lines are missing in the history after {target.release.tag}, "
             "so it may not be the previous release",
-            f"name the tag, if it is right:\ndeployctl rollback {service} {target.release.tag}",
+            "name the tag, if it is right:\n"
+            f"deployctl rollback {service} {typed(target.release.tag)}",
         )
 
 

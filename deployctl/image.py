@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 
 _SHORT_TAG = re.compile(r"sha-[0-9a-f]{7}\Z", re.ASCII)
@@ -68,6 +69,14 @@ def shown(text: str) -> str:
     """Return hostile text as one short, quoted, printable piece for a message."""
     cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return ascii(cut) if len(text) <= _SHOWN else f"{cut!a} ({len(text)} characters)"
+
+
+def typed(text: str) -> str:
+    """Return hostile text as one word of a command that is to be copied.
+
+    Each line of a hint is such a command: a line break in a name would make another one of it.
+    """
+    return shlex.quote(text if text.isprintable() else shown(text))
 
 
 def _wrong_kind(text: str) -> str:

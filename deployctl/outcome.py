@@ -14,7 +14,7 @@ from deployctl.errors import (
 )
 from deployctl.facts import Output, free_kib, read_hold
 from deployctl.gates import busy, held
-from deployctl.image import shown
+from deployctl.image import shown, typed
 from deployctl.readiness import disk_full, env_file_foreign
 from deployctl.transcript import Transcript
 
@@ -125,21 +125,21 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
         f"{_why(entry, transcript.limit)}",
         state=f"{shown_tag(back)} is back and healthy",
         hint="fix what the log shows and deploy a new commit; what runs now:\n"
-        f"deployctl status {entry.service}",
+        f"deployctl status {typed(entry.service)}",
         details=_shown_logs(transcript),
         about=_about(entry),
     )
 
 
 def _broken(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
-    look = f"deployctl status {entry.service}"
+    look = f"deployctl status {typed(entry.service)}"
     if entry.previous is None:
         hint = f"look at what runs, then fix it and deploy again:\n{look}"
         state = "the failed release was left as it is: there was no earlier release to put back"
     else:
         hint = (
             f"look at what runs; then fix it and deploy again, or roll back:\n{look}\n"
-            f"deployctl rollback {entry.service}"
+            f"deployctl rollback {typed(entry.service)}"
         )
         why = REASONS.get(transcript.restore_reason, "it did not get healthy")
         state = (

@@ -15,7 +15,7 @@ from deployctl.command import Command, Completed
 from deployctl.compose import Configuration, compose_argv
 from deployctl.errors import HostError
 from deployctl.facts import HostFacts
-from deployctl.image import shown
+from deployctl.image import shown, typed
 from deployctl.inventory import Host, Service
 
 _ANY_TAG = "sha-0000000"  # compose only wants the variable to be set
@@ -74,7 +74,7 @@ def env_file_foreign(problems: Iterable[str], host: str) -> HostError:
         user, _, path = rest.partition(" ")
         what, command = _ENV_FILE_PROBLEMS.get(word, _ENV_FILE_PROBLEMS["owner"])
         said.append(what.format(user=user, path=shown(path)))
-        commands.append(command.format(user=shlex.quote(user), path=shlex.quote(path)))
+        commands.append(command.format(user=typed(user), path=typed(path)))
     return HostError(
         "env-file-foreign",
         f"the tag cannot be kept in the project's .env on {host}, as persist = true asks for: "
@@ -105,7 +105,7 @@ def make_room(directory: str) -> str:
     return (
         "see on the host what fills it. Never docker image prune -a: that removes the releases "
         "that are kept for a rollback. These look, and make room without that:\n"
-        f"df -h {shlex.quote(directory)}\n"
+        f"df -h {typed(directory)}\n"
         "docker system df\n"
         "docker image prune\n"
         "docker builder prune"
@@ -176,7 +176,7 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
             "docker-denied",
             f"{facts.user} may not use docker on {host.name}",
             hint=f"set sudo = true in [hosts.{host.name}], or on the host, as root:\n"
-            f"usermod -aG docker {facts.user}",
+            f"usermod -aG docker {typed(facts.user)}",
         )
     reasons = {
         "missing": "is not running: its socket does not exist",
@@ -193,12 +193,12 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
 def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     if not facts.foreign_files:
         return
-    directory, user = service.state_directory, shlex.quote(facts.user)
+    directory, user = service.state_directory, typed(facts.user)
     command = f"chown -R {user} {shlex.quote(directory)}"
     match facts.foreign_files[-1]:
         case "not-there":
             what = f"{directory} on {host.name} is not there, and {facts.user} may not make it"
-            group = shlex.quote(facts.group or facts.user)
+            group = typed(facts.group or facts.user)
             command = f"install -d -o {user} -g {group} -m 0700 {shlex.quote(directory)}"
         case "not-writable":
             what = f"{directory} on {host.name} cannot be written by {facts.user}"
@@ -218,7 +218,7 @@ def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostErr
         yield HostError(
             "history-unreadable",
             f"{path} on {host.name} is there but {facts.user} cannot read it",
-            hint=f"on the host, as root:\nchown {facts.user} {path}",
+            hint=f"on the host, as root:\nchown {typed(facts.user)} {shlex.quote(path)}",
         )
 
 
@@ -228,7 +228,7 @@ def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
             "killed-at-logout",
             f"logind on {host.name} kills what {facts.user} leaves running at logout "
             "(KillUserProcesses=yes): a deploy would die with the connection",
-            hint=f"on the host, as root:\nloginctl enable-linger {facts.user}",
+            hint=f"on the host, as root:\nloginctl enable-linger {typed(facts.user)}",
         )
 
 
@@ -259,7 +259,7 @@ def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostErr
     return HostError(
         "compose-invalid",
         f"docker compose cannot resolve the compose files of {service.name} on {host.name}",
-        hint=f"correct what compose says; to see it on the host, as {facts.user}:\n"
+        hint=f"correct what compose says; to see it on the host, as {typed(facts.user)}:\n"
         f"cd {shlex.quote(service.directory)} && {resolve.as_shell()}",
         details=facts.complaints,
     )

