@@ -103,6 +103,10 @@ begin() {
     }
     exec 9>>"$state/lock"
     take_lock || return 0
+    name_holder || { free_reserve && name_holder; } || {
+        say_unwritable
+        return 0
+    }
     make_reserve
     claim_run claimed || {
         say_unclaimed
@@ -153,7 +157,6 @@ take_lock() {
             wait_turn || return 1
         fi
     done
-    name_holder || { free_reserve && name_holder; }
 }
 
 # Into the locked file: the name is never replaced.

@@ -688,11 +688,13 @@ def test_a_record_that_cannot_be_made_is_blamed_on_the_disk_only_where_that_is_f
     assert ready.events()[-1] == "succeeded 2"
 
 
+@pytest.mark.parametrize("holder", ["", "of the run before"])
 def test_without_room_and_without_the_reserve_the_disk_is_called_full_and_nothing_is_begun(
-    small_disk: FakeHost,
+    small_disk: FakeHost, holder: str
 ) -> None:
     plan = small_disk.plan(3)
     (small_disk.state / "reserve").unlink()
+    (small_disk.state / "lock").write_text(holder)  # an empty file leaves no room when it is cut
     fill(small_disk.state)
 
     with pytest.raises(HostError) as refused:
