@@ -121,7 +121,8 @@ def seconds(text: str | None) -> float:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageError("wait-invalid", f"--wait {text!r}: {error}", hint="like 10m") from None
+        hint = "say how long to wait at most, like --wait 10m"
+        raise UsageError("wait-invalid", f"--wait {text!r}: {error}", hint=hint) from None
 
 
 def observer(*, verbose: bool) -> Observer:

@@ -85,6 +85,8 @@ class Output:
         for outcome in result.outcomes:
             if outcome.error:
                 self._error_for_people(outcome.error)
+        if result.dry_run:
+            return self._asked(exit_status)
         return self._changed(exit_status, result.service)
 
     def status(self, rows: Sequence[StatusResult], exit_status: int) -> int:

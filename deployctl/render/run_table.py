@@ -110,7 +110,7 @@ def _remark(run: RecordedRun) -> str:
         case RunOutcome.BROKEN:
             return f"{_why(run)}; nothing was put back"
         case RunOutcome.INTERRUPTED:
-            return "it was killed before it recorded how it ended"
+            return "it left no outcome: it was killed, or its line in the history is damaged"
         case RunOutcome.UNKNOWN:
             return "how it ended may stand in a line that cannot be read; it may have been killed"
         case _:

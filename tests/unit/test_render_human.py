@@ -649,7 +649,10 @@ def test_a_history_has_a_row_for_each_run_and_ends_with_its_problems() -> None:
         ({"outcome": RunOutcome.BROKEN, "reason": "exited"}, "its container exited; nothing was"),
         ({"outcome": RunOutcome.RESTORED, "previous": None}, "not recorded; the release before"),
         ({"outcome": RunOutcome.RESTORED, "reason": "of-tomorrow"}, "of-tomorrow; sha-0f9e8d7"),
-        ({"outcome": RunOutcome.INTERRUPTED}, "it was killed before it recorded how it ended"),
+        (
+            {"outcome": RunOutcome.INTERRUPTED},
+            "it left no outcome: it was killed, or its line in the history is damaged",
+        ),
         ({"outcome": RunOutcome.UNKNOWN}, "may stand in a line that cannot be read"),
     ],
 )

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ CHANGES: dict[str, tuple[Callable[[Output, int], int], int]] = {
     "hold in vain": (lambda output, status: output.holds([REFUSED], "hold", status), 5),
 }
 QUESTIONS: dict[str, Callable[[Output, int], int]] = {
+    "dry run": lambda output, status: output.rollout(replace(of_runs(run()), dry_run=True), status),
     "status": lambda output, status: output.status([in_sync()], status),
     "history": lambda output, status: output.history([HistoryResult("vps")], status),
     "check": lambda output, status: output.check([CheckResult("vps", "web", ())], status),
