@@ -24,11 +24,13 @@ _DOWN = re.compile(
     r"|\b50[0234] (Internal|Bad|Service|Gateway)\b"
 )
 # How registries refuse (https://github.com/opencontainers/distribution-spec, "Error codes") and
-# how docker's engine passes that on.
+# how docker's engine passes that on. "permission denied" and "file not found" are the host's own:
+# of docker's socket, and of a program that should know the login (docker-credential-…).
 _DENIED = re.compile(
-    r"(?i)\b(unauthorized|denied|401|403)\b|authentication required|no basic auth credentials"
+    r"(?i)\b(unauthorized|(?<!permission )denied|401|403)\b|authentication required"
+    r"|no basic auth credentials"
 )
-_ABSENT = re.compile(r"(?i)\b(manifest|name) unknown\b|\bnot found\b")
+_ABSENT = re.compile(r"(?i)\b(manifest|name) unknown\b|(?<!\bfile )\bnot found\b")
 
 
 class Answer(StrEnum):

@@ -39,6 +39,13 @@ NOT_FOUND = f"manifest for {IMAGE} not found: manifest unknown: manifest unknown
         ("x509: certificate signed by unknown authority", Answer.UNKNOWN),
         ("write /var/lib/docker/tmp/x: no space left on device", Answer.UNKNOWN),
         (f"something else about {IMAGE}", Answer.UNKNOWN),
+        # Nor is what went wrong on the host itself the registry's answer.
+        (
+            "error getting credentials - err: exec: "
+            '"docker-credential-desktop": executable file not found in $PATH, out: ``',
+            Answer.UNKNOWN,
+        ),
+        ("permission denied while trying to connect to the docker API", Answer.UNKNOWN),
         ("", Answer.UNKNOWN),
     ],
 )
