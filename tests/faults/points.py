@@ -190,6 +190,7 @@ ASKING: Final = (
     "docker image ls *",
     "docker inspect *",
     "docker ps *",
+    "dd bs=512 count=*",  # from one pipe into another
     "dd if=/dev/null of=/dev/null *",
     "sed -n*",
     "sed -E *",
