@@ -41,8 +41,7 @@ NOT_FOUND = f"manifest for {IMAGE} not found: manifest unknown: manifest unknown
         (f"something else about {IMAGE}", Answer.UNKNOWN),
         # Nor is what went wrong on the host itself the registry's answer.
         (
-            "error getting credentials - err: exec: "
-            '"docker-credential-desktop": executable file not found in $PATH, out: ``',
+            'error getting credentials - err: exec: "helper": executable file not found',
             Answer.UNKNOWN,
         ),
         ("permission denied while trying to connect to the docker API", Answer.UNKNOWN),
