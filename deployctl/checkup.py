@@ -424,7 +424,7 @@ def _state_disk(subject: Subject) -> Iterator[Finding]:
             + (
                 f"but for a reserve of {measures.reserve // 1024} KiB, which one run can use"
                 if measures.reserve
-                else "and there is no reserve left: not even a rollback could be recorded"
+                else "and there is no reserve left: soon not even a rollback can be recorded"
             ),
             make_room(where),
             exit_status=EXIT_UNREACHABLE,

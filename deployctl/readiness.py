@@ -104,7 +104,7 @@ def make_room(directory: str) -> str:
     """Return what to do about a full disk: nothing that takes away what a rollback goes to."""
     return (
         "see on the host what fills it. Never docker image prune -a: that removes the releases "
-        "that are kept for a rollback. These look, and make room without that:\n"
+        "that are kept for a rollback. The first two look; the others make room and leave those:\n"
         f"df -h {typed(directory)}\n"
         "docker system df\n"
         "docker image prune\n"
