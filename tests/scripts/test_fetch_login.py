@@ -91,6 +91,7 @@ def test_a_pull_that_fails_says_whether_the_host_is_logged_in(host: FakeHost) ->
     assert with_one.host_has_login is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fail", "hang", "kill-shell", "kill-all"])
 def test_nothing_is_left_of_the_login_whatever_happens_at_whichever_call(
     host: FakeHost, login: Registry, kind: str

@@ -159,6 +159,7 @@ def test_what_is_no_line_of_dockers_tells_nothing_and_harms_nothing(host: FakeHo
     assert hearer.told == [b'{"fact":"layer","id":"000000000002","is":"Waiting"}']
 
 
+@pytest.mark.slow
 def test_more_than_anybody_would_read_is_neither_told_nor_kept(host: FakeHost) -> None:
     flood = b"".join(b"%012x: Waiting\n" % number for number in range(9000))
     says(host, flood * 2)

@@ -104,6 +104,7 @@ def test_a_status_does_not_wait_for_compose(host: FakeHost) -> None:
     assert not [call for call in host.calls("probe") if " compose " in call]
 
 
+@pytest.mark.slow
 def test_the_configurations_hash_does_not_depend_on_the_tag_and_does_on_the_files(
     host: FakeHost,
 ) -> None:
@@ -300,6 +301,7 @@ def test_a_tool_that_is_missing_is_named(host: FakeHost, tmp_path: Path) -> None
     assert code(host, facts) == "tool-missing"
 
 
+@pytest.mark.slow
 def test_a_probe_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
     command = scripts.probe_command(host.service, change=True)
     script = max(command.argv, key=len)

@@ -278,6 +278,7 @@ def test_all_containers_of_a_scaled_service_must_be_healthy(host: FakeHost) -> N
 
 
 @one_shell
+@pytest.mark.slow
 def test_a_scaled_service_that_lacks_a_container_is_not_healthy(host: FakeHost) -> None:
     host.configure(scale=2)
     host.service = dataclasses.replace(host.service, health_timeout=0.4)
@@ -421,6 +422,7 @@ def test_a_host_without_any_file_of_deployctl_knows_no_run(empty: FakeHost) -> N
 
 
 @one_shell
+@pytest.mark.slow
 def test_a_client_that_is_cut_off_after_any_line_learns_the_outcome(ready: FakeHost) -> None:
     plan = ready.plan(3)
     lines = len(all_lines(ready.copy(ready.root.parent / "whole"), plan))
@@ -723,6 +725,7 @@ def test_a_disk_that_is_full_when_the_run_begins_still_takes_its_record(
     assert (small_disk.events()[-1], small_disk.serves()) == ends[behaviour]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_during_the_run_still_takes_the_outcome(small_disk: FakeHost) -> None:
     small_disk.push(3, "never")
     plan = small_disk.plan(3)
@@ -750,6 +753,7 @@ def test_a_disk_that_fills_up_during_the_run_still_takes_the_outcome(small_disk:
 
 
 @one_shell
+@pytest.mark.slow
 def test_old_images_go_and_those_that_a_rollback_needs_stay(host: FakeHost) -> None:
     host.write("tags/deployctl/worker:sha-aaaaaaa", image_id(1))
     for number in (3, 4, 5):
@@ -763,6 +767,7 @@ def test_old_images_go_and_those_that_a_rollback_needs_stay(host: FakeHost) -> N
 
 
 @one_shell
+@pytest.mark.slow
 def test_all_images_stay_where_the_inventory_says_so(host: FakeHost) -> None:
     host.service = dataclasses.replace(host.service, keep=0)
     for number in (3, 4, 5):
@@ -773,6 +778,7 @@ def test_all_images_stay_where_the_inventory_says_so(host: FakeHost) -> None:
 
 
 @one_shell
+@pytest.mark.slow
 def test_a_name_that_another_service_or_container_uses_stays(host: FakeHost) -> None:
     host.write(f"tags/deployctl/other:{tag(1)}", image_id(1))
     by_hand = f"hand lab {image_id(2)} {REPOSITORY}:{tag(2)} running 0 none 1 /by-hand up"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pkgutil
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from deployctl.errors import DeployctlError
 SOURCES = sorted(Path(*deployctl.__path__).rglob("*.py"))
 
 
+@cache
 def error_classes() -> set[str]:
     """DeployctlError and what is derived from it, wherever it is defined; and NoTarget."""
     for module in pkgutil.walk_packages(deployctl.__path__, "deployctl."):

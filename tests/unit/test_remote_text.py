@@ -400,6 +400,7 @@ WORST: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worst", WORST)
 def test_the_worst_answer_takes_bounded_time_and_memory(worst: str) -> None:
     data = WORST[worst]
