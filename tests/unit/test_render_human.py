@@ -28,6 +28,7 @@ from deployctl.errors import (
     HostError,
     InterruptedByUserError,
     RefusedError,
+    UsageError,
 )
 from deployctl.events import (
     ConnectionBack,
@@ -1177,3 +1178,10 @@ def test_a_run_whose_id_is_none_gives_no_command_to_copy() -> None:
 
     assert "deployctl follow" not in shown
     assert not any(line.strip().startswith("curl") for line in shown.splitlines())
+
+
+def test_a_command_that_has_no_room_beside_the_name_of_its_host_stands_below_it() -> None:
+    command = "deployctl status enforcer-backend"
+    down = HistoryResult("production-web", error=UsageError("x", "down", hint=command))
+
+    assert lines_of(history_of(down, width=38))[-2:] == ["production-web: next: ", f"  {command}"]
