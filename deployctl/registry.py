@@ -145,7 +145,7 @@ def _unknown(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     doing = f"log in to {image.registry}" if failure.login_failed else f"fetch {image}"
     return RefusedError(
         "not-fetched",
-        f"docker on {fetch.host} cannot {doing}, and says why in its own words",
+        f"docker on {fetch.host} cannot {doing}: its own words say why",
         hint=f"put that right, and ask again:\ndeployctl check {fetch.service}",
         details=failure.words,
     )

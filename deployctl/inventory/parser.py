@@ -79,7 +79,7 @@ def load(path: Path, environment: Mapping[str, str]) -> Inventory:
         raise UsageError(
             "inventory-unreadable",
             f"cannot read {name}: {reason}",
-            hint="make it readable for you, or name another file with --inventory FILE",
+            hint="it must be a file that you may read; --inventory FILE names another",
         ) from None
     return parse(_decoded(content, name), environment, path=str(path))
 

@@ -149,7 +149,9 @@ def _let_in(target: Target, identity: Identity) -> str:
         f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console). No "
         "such user yet: see the README, First deploy. If the key is there, journalctl -u ssh says "
         "why it is refused:\n"
-        f"su {user} -c 'umask 077; mkdir -p ~/.ssh; echo \"{line}\" >>~/.ssh/authorized_keys'"
+        # The line before may lack its end.
+        f"su {user} -c 'umask 077; mkdir -p ~/.ssh; "
+        f'printf "\\n%s\\n" "{line}" >>~/.ssh/authorized_keys\''
     )
 
 
