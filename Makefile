@@ -49,7 +49,8 @@ check: ## Run the fast checks: format, lint, types, layers, shell, tests without
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@$(pytest) --hypothesis-profile quick -m "not slow" tests/unit tests/scripts tests/lint
+	@$(pytest) -n $$(($$(nproc) * 2)) --hypothesis-profile quick -m "not slow" \
+		tests/unit tests/scripts tests/lint
 
 .PHONY: lint
 lint:

@@ -86,6 +86,7 @@ def test_they_are_told_with_a_login_of_the_clients_too(host: FakeHost) -> None:
     check_that_it_tells_layers(host, right_login())
 
 
+@pytest.mark.slow
 def test_they_are_told_where_everything_is_busybox(
     flavours: dict[str, Flavour], tmp_path: Path
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_rollback_goes_back_with_the_registry_gone(host: FakeHost) -> None:
     assert host.calls("fetch") == []
 
 
+@pytest.mark.slow
 def test_busybox_alone_does_the_main_job(flavours: dict[str, Flavour], tmp_path: Path) -> None:
     host = FakeHost.make(tmp_path / "host", flavours["busybox"])
 
@@ -513,6 +514,7 @@ def test_the_lock_has_the_last_word_when_the_probe_saw_nobody(ready: FakeHost) -
 
 
 @one_shell
+@pytest.mark.slow
 def test_a_run_that_only_tidies_up_is_waited_for(ready: FakeHost) -> None:
     note = json.loads((ready.state / "lock").read_text())
     assert (ready.state / "runs" / note["run"] / "outcome").exists()
@@ -571,6 +573,7 @@ def test_a_client_that_waits_and_does_not_answer_deploys_nothing(
 
 
 @one_shell
+@pytest.mark.slow
 def test_a_client_that_waits_in_vain_is_told_who_holds_the_host(held: FakeHost) -> None:
     plan = held.plan(3, wait=1.0)
 

@@ -451,7 +451,9 @@ def test_a_wrong_key_is_named(server: LoopbackServer) -> None:
     public = keys.load(key, None, "").key.get_base64()
     assert f"ssh -p {server.port} root@127.0.0.1, or its console" in error.hint
     assert error.hint.splitlines()[1].startswith("su deploy -c 'umask 077; ")
-    assert f'echo "restrict ssh-ed25519 {public} deployctl" >>~/.ssh/authorized_keys' in error.hint
+    line = f"restrict ssh-ed25519 {public} deployctl"
+    # A line of its own, also behind one that lacks its end.
+    assert f'printf "\\n%s\\n" "{line}" >>~/.ssh/authorized_keys' in error.hint
 
 
 def test_only_the_given_key_is_tried(server: LoopbackServer, home: Path) -> None:
