@@ -28,7 +28,6 @@ def vps(world: World, request: pytest.FixtureRequest) -> Vps:
     machine = world.vps()
     asked = PASTS.keys() & set(request.fixturenames)
     machine.reset("".join(asked & machine.memories))
-    machine.pristine = False
     return machine
 
 

@@ -29,9 +29,9 @@ def vps(world: World) -> Vps:
 def used_vps(world: World) -> Vps:
     """A VPS in order, for tests that connect to it and leave it as it is."""
     machine = world.vps()
-    if not machine.pristine:
+    if not machine.left_alone:
         machine.reset()
-        machine.pristine = True
+        machine.left_alone = True
     return machine
 
 
@@ -44,5 +44,4 @@ def second_vps(world: World) -> Vps:
 def _pristine(world: World, number: int) -> Vps:
     machine = world.vps(number)
     machine.reset()
-    machine.pristine = False
     return machine

@@ -103,8 +103,8 @@ class Vps:
             options=options,
         )
         self._host_keys: dict[str, str] = {}
-        self.pristine = False
-        """Whether nobody but a `used_vps` test had it since the last reset."""
+        self.left_alone = False
+        """Whether it was in the hands of `used_vps` tests only since the last reset."""
         self.memories: Final[set[str]] = set()
         """Names under which `remember` was called."""
 
@@ -345,6 +345,7 @@ class Vps:
         # Does nothing to a container that runs.
         engine.docker_text("start", self.container_id)
         self.run(f"{_TOOLS}/reset {memory}", timeout=120)
+        self.left_alone = False
 
     def _service(self, action: str, name: str) -> None:
         self.run(f"{_TOOLS}/service {action} {name}")
