@@ -28,7 +28,8 @@ DEPLOY = (
     "persist",
     "dependencies",
 )
-ROLLBACK = ("model", "busy", "tag-stays", "image")
+ROLLBACK = ("source", "model", "busy", "tag-stays", "image")
+HOLD = ("source", "model")
 
 GATE_OF = {
     "tag-refused": "tag",

@@ -6,7 +6,7 @@ that the user sees, with the rule, the evidence and what to do instead; a pass i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from deployctl.compose import Configuration, ConfiguredService
@@ -17,6 +17,7 @@ from deployctl.image import is_digest, shown, tag_problem
 from deployctl.inventory import Gates, Registry, Service, Signature
 from deployctl.model import Container, Origin, Release, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
+from deployctl.workflow_events import LISTABLE, WORKFLOW_RUN, WorkflowEvent, is_pull_request
 
 
 @dataclass(frozen=True)
@@ -79,26 +80,98 @@ def digest_is_wellformed(digest: str) -> None:
         )
 
 
-def source_may_deploy(environment: Mapping[str, str], gates: Gates) -> Verdict:
-    """Gate 2: in GitHub Actions, only the refs that the inventory names may deploy."""
-    if environment.get("GITHUB_ACTIONS") != "true":
-        return Verdict("source", True, "not in a workflow")
-    event = environment.get("GITHUB_EVENT_NAME", "")
-    ref = environment.get("GITHUB_REF", "")
-    if event.startswith("pull_request"):
-        raise RefusedError(
-            "source-refused",
-            f"a {shown(event)} event never deploys: its code is not reviewed and merged",
-            hint="deploy from the workflow that runs after the merge",
-        )
-    if gates.source_refs and ref not in gates.source_refs:
-        raise RefusedError(
-            "source-refused",
-            f"this workflow runs for {shown(ref)}; gates.source_refs allows "
+_NOT_IN_A_WORKFLOW = Verdict("source", True, "not in a workflow")
+
+
+def source_may_deploy(event: WorkflowEvent | None, gates: Gates) -> Verdict:
+    """Gate 2: in GitHub Actions, only the events and refs that the inventory names may deploy."""
+    if event is None:
+        return _NOT_IN_A_WORKFLOW
+    source_may_change(event, gates)
+    if gates.source_refs and event.code_ref not in gates.source_refs:
+        raise _source_refused(
+            f"runs for {shown(event.code_ref)}; gates.source_refs allows "
             f"{', '.join(gates.source_refs)}",
-            hint="add if: github.ref == 'refs/heads/main' to the job, or the ref to the inventory",
+            hint=_GUARD_OF_A_WORKFLOW_RUN
+            if event.cause
+            else "add if: github.ref == 'refs/heads/main' to the job, or the ref to the inventory",
         )
-    return Verdict("source", True, f"{event} for {ref}")
+    return Verdict("source", True, f"{event} for {event.code_ref}")
+
+
+def source_may_change(event: WorkflowEvent | None, gates: Gates) -> Verdict:
+    """Gate 2 of all else that changes a host: only the event counts, and any ref will do."""
+    if event is None:
+        return _NOT_IN_A_WORKFLOW
+    if not event.name:
+        raise _source_refused(
+            "does not say which event started it (GITHUB_EVENT_NAME)",
+            hint="start deployctl in a step of a job, with the environment that the runner sets",
+        )
+    if is_pull_request(event.name):
+        raise _source_refused(
+            f"runs for a {shown(event.name)} event, which never changes a host: its code is not "
+            "reviewed and merged",
+            hint="start it from the workflow that runs after the merge",
+        )
+    if event.name not in gates.source_events:
+        raise _source_refused(
+            f"runs for a {shown(event.name)} event; gates.source_events allows "
+            f"{', '.join(gates.source_events)}",
+            hint=_how_to_allow(event.name, gates),
+        )
+    if event.name == WORKFLOW_RUN:
+        _cause_may_change(event, gates)
+    return Verdict("source", True, f"{event} may change a host")
+
+
+def _cause_may_change(event: WorkflowEvent, gates: Gates) -> None:
+    """A `workflow_run` proves nothing by itself: the run that it follows is looked at."""
+    cause = event.cause
+    if cause is None:
+        problem = "does not say which run it follows (GITHUB_EVENT_PATH)"
+    elif cause.repository != event.repository:
+        problem = f"follows a run for code of {shown(cause.repository)}, not of this repository"
+    elif is_pull_request(cause.event):
+        problem = f"follows a {shown(cause.event)} run, whose code is not reviewed and merged"
+    elif cause.event == WORKFLOW_RUN or cause.event not in gates.source_events:
+        allowed = ", ".join(e for e in gates.source_events if e != WORKFLOW_RUN)
+        problem = f"follows a {shown(cause.event)} run; gates.source_events allows {allowed}"
+    else:
+        return
+    raise _source_refused(problem, hint=_GUARD_OF_A_WORKFLOW_RUN)
+
+
+_GUARD_OF_A_WORKFLOW_RUN = (
+    "let the job run only after a push to main: add if: github.event.workflow_run.event == 'push' "
+    "&& github.event.workflow_run.head_branch == 'main'"
+)
+
+
+def _how_to_allow(event: str, gates: Gates) -> str:
+    if event not in LISTABLE:
+        return "start it by one of those; docs/gates.md has the others that may be allowed"
+    line = f"source_events = [{', '.join(map(_quoted, (*gates.source_events, event)))}]"
+    if event != WORKFLOW_RUN:
+        return (
+            "start it by one of those. Only if nobody without write access can start this one, "
+            f"write into [gates] of the inventory:\n{line}"
+        )
+    return (
+        "best deploy in a job of the workflow that it follows, with needs:. A workflow_run also "
+        "follows runs for pull requests of forks, with your secrets, and GITHUB_REF is the "
+        "default branch all the same. If it has to be, check event, head_repository and "
+        "head_branch of github.event.workflow_run in the job's if:, and then write into [gates] "
+        f"of the inventory:\n{line}"
+    )
+
+
+def _quoted(event: str) -> str:
+    return f'"{event}"'
+
+
+def _source_refused(problem: str, *, hint: str) -> RefusedError:
+    return RefusedError("source-refused", f"this workflow {problem}", hint=hint)
 
 
 def without_host(
@@ -106,9 +179,9 @@ def without_host(
     digest: str | None,
     service: Service,
     gates: Gates,
-    environment: Mapping[str, str],
+    event: WorkflowEvent | None,
 ) -> Iterator[Verdict]:
-    """Ask the gates that need no host, one after the other.
+    """Ask the gates of a deploy that need no host, one after the other.
 
     Raises:
         RefusedError: one of them refuses.
@@ -117,7 +190,19 @@ def without_host(
     yield tag_is_immutable(tag, gates)
     if digest is not None:
         digest_is_wellformed(digest)
-    yield source_may_deploy(environment, gates)
+    yield source_may_deploy(event, gates)
+    yield model_is_compose(service)
+
+
+def without_host_or_tag(
+    service: Service, gates: Gates, event: WorkflowEvent | None
+) -> Iterator[Verdict]:
+    """Ask the gates of a rollback, hold or unhold that need no host.
+
+    Raises:
+        RefusedError: one of them refuses.
+    """
+    yield source_may_change(event, gates)
     yield model_is_compose(service)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployctl.cli.context import (
+    ask_first,
     chosen_hosts,
     end_with,
     link_to,
@@ -17,6 +18,7 @@ from deployctl.cli.context import (
     read_inventory,
     seconds,
     with_key,
+    workflow_event,
 )
 from deployctl.cli.options import (
     DEFAULT_INVENTORY,
@@ -65,10 +67,13 @@ def deploy(
     no_github: NoGithubOption = False,
 ) -> None:
     """Make a service run a tag; does nothing where it runs already, healthy."""
+    from deployctl import checklist, gates
+
     read = read_inventory(inventory)
     wanted = read.service(service)
-    _ask_gates_without_host(read, wanted, tag, digest)
-    gates = with_key(read.gates)
+    event = workflow_event(os.environ)
+    ask_first(checklist.DEPLOY, gates.without_host(tag, digest, wanted, read.gates, event))
+    rules = with_key(read.gates)
     if wanted.registry and not dry_run:
         wanted.registry.require()
     patience = seconds(wait)
@@ -79,9 +84,9 @@ def deploy(
 
         request = Request(
             service=wanted,
-            gates=gates,
+            gates=rules,
             origin=origin(os.environ),
-            environment=os.environ,
+            event=event,
             observer=observer,
             tag=tag,
             digest=digest,
@@ -115,10 +120,14 @@ def rollback(
     no_github: NoGithubOption = False,
 ) -> None:
     """Go back to the release before, or to one that succeeded there."""
+    from deployctl import checklist, gates
+
     read = read_inventory(inventory)
     wanted = read.service(service)
+    event = workflow_event(os.environ)
+    ask_first(checklist.ROLLBACK, gates.without_host_or_tag(wanted, read.gates, event))
     if tag is not None:
-        _check_tag_first(read, wanted, tag)
+        gates.tag_is_immutable(tag, read.gates)
     patience = seconds(wait)
 
     def run_on(link: Link, observer: Observer) -> RunResult:
@@ -129,7 +138,7 @@ def rollback(
             service=wanted,
             gates=read.gates,
             origin=origin(os.environ),
-            environment=os.environ,
+            event=event,
             observer=observer,
             tag=tag,
             wait=patience,
@@ -219,24 +228,3 @@ def _roll_out(
             dry_run=dry_run,
         )
     end_with(output.rollout(result, rollout.exit_status(result)))
-
-
-def _ask_gates_without_host(
-    inventory: Inventory, service: Service, tag: str, digest: str | None
-) -> None:
-    """What is refused anyway is refused before any secret or host is needed."""
-    from deployctl import gates
-    from deployctl.checklist import DEPLOY, Checklist
-
-    checklist = Checklist(DEPLOY)
-    with checklist.told_with_errors():
-        for verdict in gates.without_host(tag, digest, service, inventory.gates, os.environ):
-            checklist.add(verdict)
-
-
-def _check_tag_first(inventory: Inventory, service: Service, tag: str) -> None:
-    """A tag that is refused anyway is refused before any secret or host is needed."""
-    from deployctl import gates
-
-    gates.model_is_compose(service)
-    gates.tag_is_immutable(tag, inventory.gates)

@@ -7,13 +7,13 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from deployctl import errors
+from deployctl import errors, workflow_events
 from deployctl.errors import UsageError
 from deployctl.inventory import Gates, Inventory, Service, load, parse_duration
 from deployctl.link import Link
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from deployctl.events import Event, Observer
     from deployctl.inventory import Host
     from deployctl.model import Origin, WorkflowRun
+    from deployctl.verdict import Verdict
+    from deployctl.workflow_events import WorkflowEvent
 
 
 def read_inventory(path: str) -> Inventory:
@@ -68,7 +70,7 @@ def origin(environment: Mapping[str, str]) -> Origin:
     """Who asks: a workflow's actor and run, or the user of this machine."""
     from deployctl.model import Origin
 
-    if environment.get("GITHUB_ACTIONS") == "true":
+    if workflow_events.in_workflow(environment):
         server = environment.get("GITHUB_SERVER_URL", "https://github.com")
         repository, run = environment.get("GITHUB_REPOSITORY"), environment.get("GITHUB_RUN_ID")
         return Origin(
@@ -78,6 +80,36 @@ def origin(environment: Mapping[str, str]) -> Origin:
             workflow_run=_workflow_run(environment),
         )
     return Origin(by=f"{_user()}@{socket.gethostname()}", source="terminal")
+
+
+_LARGEST_PAYLOAD = 4 * 1024 * 1024
+"""Bytes. GitHub's largest event of a run has a tenth of that."""
+
+
+def workflow_event(environment: Mapping[str, str]) -> WorkflowEvent | None:
+    """What started the workflow that this process is a step of; None: it is in none."""
+    if environment.get("GITHUB_EVENT_NAME") != workflow_events.WORKFLOW_RUN:
+        return workflow_events.of(environment)
+    return workflow_events.of(environment, _payload(environment.get("GITHUB_EVENT_PATH", "")))
+
+
+def _payload(path: str) -> str | None:
+    """The event as GitHub sent it; None: it cannot be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(_LARGEST_PAYLOAD).decode()
+    except (OSError, ValueError):
+        return None
+
+
+def ask_first(listed: Sequence[str], verdicts: Iterable[Verdict]) -> None:
+    """What is refused anyway is refused before any secret or host is needed."""
+    from deployctl.checklist import Checklist
+
+    checklist = Checklist(listed)
+    with checklist.told_with_errors():
+        for verdict in verdicts:
+            checklist.add(verdict)
 
 
 def _workflow_run(environment: Mapping[str, str]) -> WorkflowRun | None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployctl import errors
-from deployctl.cli.context import chosen_hosts, end_with, link_to, observer, origin, read_inventory
+from deployctl.cli.context import (
+    ask_first,
+    chosen_hosts,
+    end_with,
+    link_to,
+    observer,
+    origin,
+    read_inventory,
+    workflow_event,
+)
 from deployctl.cli.options import (
     DEFAULT_INVENTORY,
     HostOption,
@@ -81,11 +90,12 @@ def _on_each(
     output: Output,
 ) -> None:
     """One host after the other. A host that fails does not keep the others from being held."""
-    from deployctl import gates
+    from deployctl import checklist, gates
 
     read = read_inventory(inventory)
     wanted = read.service(service)
-    gates.model_is_compose(wanted)
+    event = workflow_event(os.environ)
+    ask_first(checklist.HOLD, gates.without_host_or_tag(wanted, read.gates, event))
     names = chosen_hosts(wanted.hosts, only, f"service {service}")
     results = [_on_host(host, wanted, act) for host in read.resolve_hosts(names)]
     exit_status = errors.worst([r.error.exit_status for r in results if r.error])

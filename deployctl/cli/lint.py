@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from deployctl import errors
+from deployctl import errors, workflow_events
 from deployctl.cli.context import end_with
 from deployctl.cli.options import JsonOption, NoGithubOption
 from deployctl.errors import UsageError
@@ -42,7 +42,7 @@ def lint(
 
     report = lint(Path(directory), name)
     status = errors.EXIT_REFUSED if report.findings else errors.EXIT_OK
-    in_workflow = os.environ.get("GITHUB_ACTIONS") == "true" and not no_github
+    in_workflow = workflow_events.in_workflow(os.environ) and not no_github
     # Its annotations are its own: each stands beside the line that it is about.
     status = Output(os.environ, json=json, github=False).lint(report, status, sarif=sarif)
     if github or in_workflow:

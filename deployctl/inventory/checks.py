@@ -10,7 +10,8 @@ from __future__ import annotations
 import posixpath
 import re
 
-from deployctl.inventory.text import shown
+from deployctl import workflow_events
+from deployctl.inventory.text import did_you_mean, shown
 
 LONGEST_DURATION = 86400.0
 """Seconds."""
@@ -256,6 +257,18 @@ def source_ref(text: str) -> str:
         raise ValueError(f"is not a full ref: write {shown('refs/heads/' + text)}, for a branch")
     if not re.fullmatch(_REF, text) or re.search(_REF_MISFIT, text):
         raise ValueError("is not the name of a branch (refs/heads/…) or tag (refs/tags/…)")
+    return text
+
+
+def source_event(text: str) -> str:
+    """Accept an event of GitHub Actions that may be allowed to change a host."""
+    if workflow_events.is_pull_request(plain(text)):
+        raise ValueError("is of a pull request, whose code nobody has merged: those never may")
+    if text == "workflow_call":
+        raise ValueError("is not what starts a workflow: name the event of the one that calls it")
+    if text not in workflow_events.LISTABLE:
+        guess = did_you_mean(text, workflow_events.LISTABLE)
+        raise ValueError(f"is no event that starts workflows{guess}")
     return text
 
 

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from deployctl import workflow_events
 from deployctl.errors import UsageError
 from deployctl.inventory.text import closest, escaped, listing, shown
 
@@ -170,12 +171,14 @@ class Gates:
 
     Attributes:
         source_refs: Git refs from which a workflow may deploy; empty (never from a file): any.
+        source_events: events of GitHub Actions whose workflows may change a host.
         long_tags: whether tags of 7 to 40 hex digits are accepted, not only of 7.
         require_revision: whether an image without a revision label is refused.
         signature: what an image must be signed with; None: nothing.
     """
 
     source_refs: tuple[str, ...] = ("refs/heads/main",)
+    source_events: tuple[str, ...] = workflow_events.DEFAULT
     long_tags: bool = False
     require_revision: bool = False
     signature: Signature | None = None

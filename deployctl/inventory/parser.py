@@ -196,6 +196,9 @@ def _gates(section: Section, environment: Mapping[str, str], path: str) -> Gates
         source_refs=section.take(
             "source_refs", sequence(text(checks.source_ref)), Gates.source_refs
         ),
+        source_events=section.take(
+            "source_events", sequence(text(checks.source_event)), Gates.source_events
+        ),
         long_tags=section.take("long_tags", flag, stand_in=Gates.long_tags),
         require_revision=section.take("require_revision", flag, stand_in=Gates.require_revision),
         signature=read_signature(section.section("signature"), environment, inventory_path=path)

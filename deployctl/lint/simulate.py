@@ -14,6 +14,7 @@ from deployctl.lint.evaluate import STATUS_FUNCTIONS, UNKNOWN, Evaluator, Value,
 from deployctl.lint.expressions import Expression, Literal, Path, calls, walk
 from deployctl.lint.graph import Instance, Position
 from deployctl.lint.workflow import Condition, Trigger, Workflow
+from deployctl.workflow_events import WORKFLOW_RUN, is_pull_request
 
 SUCCESS, FAILURE, SKIPPED = "success", "failure", "skipped"
 
@@ -51,7 +52,7 @@ class Scenario:
         }
         if self.event == "push":
             fixed["github", "event", "ref"] = self.ref
-        if self.event not in {*_PULL_REQUESTS, "pull_request_target"}:
+        if not is_pull_request(self.event):
             fixed["github", "base_ref"] = fixed["github", "head_ref"] = ""
         if self.source:
             fixed["github", "event", "workflow_run", "head_branch"] = self.source[0]
@@ -66,11 +67,11 @@ def wanted_events(workflow: Workflow, branch: str) -> Iterator[Scenario]:
     """Return the events on main that start a workflow, and that a deploy may follow."""
     main = f"refs/heads/{branch}"
     for event in workflow.triggers:
-        if event == "workflow_run":
+        if event == WORKFLOW_RUN:
             yield Scenario(event, main, (branch, "push"))
         elif event == "workflow_call":
             yield Scenario("push", main)
-        elif event not in {*_PULL_REQUESTS, "pull_request_target", "merge_group", "release"}:
+        elif not is_pull_request(event) and event not in {"merge_group", "release"}:
             yield Scenario(event, main)
 
 
@@ -103,7 +104,7 @@ def _events_of(trigger: Trigger, branch: str, refs: list[str]) -> Iterator[Scena
         yield Scenario(event, fixed[event])
     elif event in _ANY_REF:
         yield from (Scenario(event, ref) for ref in refs if _passes(trigger.filters, ref))
-    elif event == "workflow_run":
+    elif event == WORKFLOW_RUN:
         # A fork may call its branch as it likes.
         yield Scenario(event, main, (branch, "pull_request"))
         for ref in refs:

@@ -42,9 +42,7 @@ def _deploy(link: Link, request: Request, tag: str) -> RunResult:
 
 def gates_without_host(request: Request, tag: str) -> Iterator[Verdict]:
     """Ask the gates that need no host; raises what they raise."""
-    return gates.without_host(
-        tag, request.digest, request.service, request.gates, request.environment
-    )
+    return gates.without_host(tag, request.digest, request.service, request.gates, request.event)
 
 
 def _gates_before_fetch(request: Request, situation: Situation, host: str) -> Iterator[Verdict]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deployctl.events import Observer
 from deployctl.inventory import Gates, Service
 from deployctl.model import Origin
+from deployctl.workflow_events import WorkflowEvent
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Request:
         service: what to deploy or roll back.
         gates: the inventory's rules.
         origin: who asks.
-        environment: of the client; the source gate reads GITHUB_*.
+        event: what started the workflow; None: not in one.
         observer: hears the steps.
         tag: to deploy, or to roll back to; None: a rollback to whatever was before.
         digest: what the registry must serve; None: not given.
@@ -32,7 +33,7 @@ class Request:
     service: Service
     gates: Gates
     origin: Origin
-    environment: Mapping[str, str]
+    event: WorkflowEvent | None
     observer: Observer
     tag: str | None = None
     digest: str | None = None

@@ -35,7 +35,7 @@ def _rollback(link: Link, request: Request, fixed: list[str]) -> RunResult:
     service = request.service
     report = Report(link, request, Action.ROLLBACK)
     with report.told_with_errors():
-        report.hear([gates.model_is_compose(service)])
+        report.hear(gates.without_host_or_tag(service, request.gates, request.event))
         situation = report.situation = read(link, request)
         report.hear([gates.not_busy(situation.facts, link.host.name, wait=request.wait)])
         target = report.target = _target(request, situation)

@@ -20,6 +20,7 @@ from errno import errorcode
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from deployctl import workflow_events
 from deployctl.errors import EXIT_OK, UNTOUCHED, DeployctlError, UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Output:
         self._out = out or sys.stdout
         self._err = err or sys.stderr
         self._unwritten: Unwritten | None = None
-        in_workflow = github and environment.get("GITHUB_ACTIONS") == "true"
+        in_workflow = github and workflow_events.in_workflow(environment)
         self._workflow = self._make_workflow() if in_workflow else None
 
     def observer(self, observer: Observer) -> Observer:

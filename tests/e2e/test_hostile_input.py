@@ -7,6 +7,7 @@ import shlex
 
 from tests.e2e import host
 from tests.e2e.client import COMPOSE_FILES, SERVICE, Client, Ended
+from tests.e2e.steps import WORKFLOW
 from tests.harmless import assert_harmless
 from tests.vps.catalogue import GOOD, HOSTILE_LOGS, NEVER_HEALTHY
 from tests.vps.world import INFRA, Vps
@@ -60,7 +61,7 @@ def test_hostile_logs_are_shown_without_harm(deployed: Client, vps: Vps) -> None
     command = ("deploy", SERVICE, HOSTILE_LOGS.tag)
     plain = deployed.run(*command)
     document = deployed.run(*command, "--json")
-    in_workflow = deployed.run(*command, GITHUB_ACTIONS="true", GITHUB_REF="refs/heads/main")
+    in_workflow = Client(deployed.directory, WORKFLOW).run(*command)
 
     for ended in (plain, document, in_workflow):
         assert ended.exit_status == 6, ended.text

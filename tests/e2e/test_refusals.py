@@ -55,10 +55,10 @@ def test_a_deploy_without_a_registry(standing: Standing) -> None:
     [
         {"GITHUB_REF": "refs/heads/topic"},
         thorough({"GITHUB_REF": "refs/tags/main"}),
-        thorough({"GITHUB_EVENT_NAME": "pull_request"}),
         thorough({"GITHUB_EVENT_NAME": "pull_request_target"}),
+        thorough({"GITHUB_EVENT_NAME": "workflow_run"}),
     ],
-    ids=["topic branch", "tag called main", "pull request", "pull request target"],
+    ids=["topic branch", "tag called main", "pull request target", "workflow run"],
 )
 def test_a_deploy_of_a_workflow_that_does_not_run_for_the_main_branch(
     standing: Standing, wrong: dict[str, str]

@@ -133,12 +133,84 @@ def test_a_workflow_of_another_branch_is_refused_before_any_host_is_asked(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
     monkeypatch.setenv("GITHUB_REF", "refs/heads/feature")
 
     status, _, err = said(capsys, "deploy", "web", tag(1))
 
     assert status == errors.EXIT_REFUSED
     assert "refs/heads/feature" in err
+
+
+CHANGING = [
+    ("deploy", "web", tag(1)),
+    ("rollback", "web"),
+    ("rollback", "web", tag(1), "--dry-run"),
+    ("hold", "web", "--reason", "migration"),
+    ("unhold", "web"),
+]
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("command", CHANGING, ids=lambda command: command[0])
+@pytest.mark.parametrize("event", ["pull_request", "issue_comment", "workflow_run", ""])
+def test_no_command_changes_a_host_for_an_event_that_strangers_start(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    event: str,
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", event)
+    monkeypatch.setenv("GITHUB_REF", "refs/heads/main")
+
+    status, out, _ = said(capsys, *command, "--json")
+
+    assert status == errors.EXIT_REFUSED
+    error = json.loads(out)["error"]
+    assert error["code"] == "source-refused"
+    assert error["state"] == errors.UNTOUCHED
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("command", CHANGING[1:], ids=lambda command: command[0])
+@pytest.mark.parametrize("environment", [{}, {"GITHUB_ACTIONS": "true"}])
+def test_a_person_and_a_dispatched_workflow_get_past_the_events(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    environment: dict[str, str],
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "workflow_dispatch")
+    monkeypatch.setenv("GITHUB_REF", "refs/heads/feature")
+
+    with pytest.raises(pytest.fail.Exception, match="was connected to"):
+        said(capsys, *command)
+
+
+@pytest.mark.usefixtures("offline")
+def test_an_allowed_workflow_run_is_read_from_the_file_that_the_runner_wrote(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, place: Path
+) -> None:
+    inventory = place / "inventory.toml"
+    inventory.write_text(f'{inventory.read_text()}\n[gates]\nsource_events = ["workflow_run"]\n')
+    run = {"event": "push", "head_branch": "topic", "head_repository": {"full_name": "o/r"}}
+    (place / "event.json").write_text(json.dumps({"workflow_run": run}))
+    for name, value in {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_EVENT_NAME": "workflow_run",
+        "GITHUB_EVENT_PATH": str(place / "event.json"),
+        "GITHUB_REPOSITORY": "o/r",
+        "GITHUB_REF": "refs/heads/main",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    status, _, err = said(capsys, "deploy", "web", tag(1))
+
+    assert status == errors.EXIT_REFUSED
+    assert "follows a 'push' run" in err
 
 
 def test_a_missing_inventory_says_where_it_was_looked_for(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployctl import gates
+from deployctl import gates, workflow_events
 from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError, RefusedError
 from deployctl.facts import FetchedImage, Hold, Output
@@ -16,6 +16,7 @@ from deployctl.gates import Dependency
 from deployctl.inventory import Gates, Registry, Signature
 from deployctl.model import Health, Origin, Release, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
+from deployctl.workflow_events import Cause, WorkflowEvent
 from tests.unit.build import (
     SERVICE,
     WEB,
@@ -31,11 +32,9 @@ from tests.unit.build import (
 )
 
 RULES = Gates()
-WORKFLOW = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_EVENT_NAME": "workflow_dispatch",
-    "GITHUB_REF": "refs/heads/main",
-}
+ON_MAIN = WorkflowEvent("workflow_dispatch", "refs/heads/main")
+FOLLOWING_ALLOWED = Gates(source_events=(*workflow_events.DEFAULT, "workflow_run"))
+Gate = Callable[[WorkflowEvent | None, Gates], Verdict]
 FETCHED = FetchedImage(image_id(1), digest(1), (digest(1), digest(5)), "0000001abc")
 RECORDED = recorded(entry(1, 1)).entries[0]
 
@@ -96,27 +95,132 @@ def test_a_digest_that_is_none_is_wrong_usage(wrong: str) -> None:
 
 
 def test_a_person_and_a_workflow_on_main_may_deploy() -> None:
-    assert gates.source_may_deploy({}, RULES).evidence == "not in a workflow"
-    assert gates.source_may_deploy(WORKFLOW, RULES).evidence == (
+    assert gates.source_may_deploy(None, RULES).evidence == "not in a workflow"
+    assert gates.source_may_deploy(ON_MAIN, RULES).evidence == (
         "workflow_dispatch for refs/heads/main"
     )
 
 
+def test_a_rollback_may_start_from_any_branch() -> None:
+    elsewhere = dataclasses.replace(ON_MAIN, ref="refs/heads/feature")
+
+    assert gates.source_may_change(None, RULES).evidence == "not in a workflow"
+    assert gates.source_may_change(elsewhere, RULES).passed
+    refusal(lambda: gates.source_may_deploy(elsewhere, RULES))
+
+
 @pytest.mark.parametrize(
-    ("changes", "evidence"),
+    ("ref", "evidence"),
     [
-        ({"GITHUB_EVENT_NAME": "pull_request"}, "'pull_request' event never deploys"),
-        ({"GITHUB_EVENT_NAME": "pull_request_target"}, "never deploys"),
-        ({"GITHUB_REF": "refs/heads/feature"}, "runs for 'refs/heads/feature'"),
-        ({"GITHUB_REF": "refs/heads/main2"}, "allows refs/heads/main"),
-        ({"GITHUB_REF": ""}, "runs for ''"),
+        ("refs/heads/feature", "runs for 'refs/heads/feature'"),
+        ("refs/heads/main2", "allows refs/heads/main"),
+        ("", "runs for ''"),
     ],
 )
-def test_another_source_is_refused(changes: dict[str, str], evidence: str) -> None:
-    error = refusal(lambda: gates.source_may_deploy({**WORKFLOW, **changes}, RULES))
+def test_another_ref_is_refused(ref: str, evidence: str) -> None:
+    other = dataclasses.replace(ON_MAIN, ref=ref)
+
+    error = refusal(lambda: gates.source_may_deploy(other, RULES))
 
     assert error.code == "source-refused"
     assert evidence in error.message
+
+
+@pytest.mark.parametrize("gate", [gates.source_may_deploy, gates.source_may_change])
+@pytest.mark.parametrize(
+    ("event", "evidence"),
+    [
+        ("", "does not say which event started it"),
+        ("an_event_of_next_year", "allows push, workflow_dispatch, schedule, release"),
+        ("push\n", "'push\\n'"),
+        *((each, f"for a {each!r} event; gates.source_events") for each in workflow_events.OTHERS),
+        *(
+            (f"pull_request{each}", "never changes a host: its code is not reviewed")
+            for each in ("", "_target", "_review", "_review_comment", "_of_next_year")
+        ),
+    ],
+)
+def test_an_event_that_is_not_listed_is_refused(gate: Gate, event: str, evidence: str) -> None:
+    error = refusal(lambda: gate(WorkflowEvent(event, "refs/heads/main"), RULES))
+
+    assert error.code == "source-refused"
+    assert evidence in error.message
+    assert ("source_events = [" in error.hint) == (event in workflow_events.OTHERS)
+
+
+@pytest.mark.parametrize("event", workflow_events.DEFAULT)
+def test_what_only_people_with_write_access_start_may_change_a_host(event: str) -> None:
+    assert gates.source_may_deploy(WorkflowEvent(event, "refs/heads/main"), RULES).passed
+    assert gates.source_may_change(WorkflowEvent(event, "refs/heads/main"), RULES).passed
+
+
+def test_the_list_of_the_inventory_takes_the_place_of_the_usual_one() -> None:
+    rules = Gates(source_events=("issue_comment",))
+
+    assert gates.source_may_change(WorkflowEvent("issue_comment", ""), rules).passed
+    error = refusal(lambda: gates.source_may_change(ON_MAIN, rules))
+    assert error.message.endswith("gates.source_events allows issue_comment")
+
+
+def test_the_line_that_allows_a_workflow_run_keeps_what_was_allowed() -> None:
+    follows = WorkflowEvent("workflow_run", "refs/heads/main")
+    error = refusal(lambda: gates.source_may_deploy(follows, Gates(source_events=("push",))))
+
+    assert error.hint.splitlines()[1:] == ['source_events = ["push", "workflow_run"]']
+    assert "GITHUB_REF is the default branch all the same" in error.hint
+
+
+def following(event: str = "push", repository: str = "o/r", branch: str = "main") -> WorkflowEvent:
+    """Return a workflow_run of the repository o/r; a fork would show as another repository."""
+    return WorkflowEvent("workflow_run", "refs/heads/main", "o/r", Cause(event, repository, branch))
+
+
+def test_an_allowed_workflow_run_is_judged_by_the_run_that_it_follows() -> None:
+    # GITHUB_REF is the default branch, which here is not the one that is deployed from.
+    rules = dataclasses.replace(FOLLOWING_ALLOWED, source_refs=("refs/heads/production",))
+
+    assert gates.source_may_deploy(following(), FOLLOWING_ALLOWED).evidence == (
+        "workflow_run after push for refs/heads/main"
+    )
+    assert gates.source_may_deploy(following(branch="production"), rules).passed
+    assert (
+        "'refs/heads/main'" in refusal(lambda: gates.source_may_deploy(following(), rules)).message
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "evidence"),
+    [
+        (following("pull_request"), "follows a 'pull_request' run"),
+        (following("pull_request_target"), "follows a 'pull_request_target' run"),
+        (following("issue_comment"), "follows a 'issue_comment' run; gates.source_events allows"),
+        # It follows another one, and of that nothing is known.
+        (following("workflow_run"), "allows push, workflow_dispatch"),
+        (following(""), "follows a '' run"),
+        (following(repository="fork/r"), "code of 'fork/r', not of this repository"),
+        (following(repository=""), "not of this repository"),
+        (
+            dataclasses.replace(following(), cause=None),
+            "does not say which run it follows (GITHUB_EVENT_PATH)",
+        ),
+    ],
+)
+def test_an_allowed_workflow_run_after_another_source_is_refused(
+    event: WorkflowEvent, evidence: str
+) -> None:
+    for gate in (gates.source_may_deploy, gates.source_may_change):
+        error = refusal(lambda gate=gate: gate(event, FOLLOWING_ALLOWED))  # type: ignore[misc]
+        assert error.code == "source-refused"
+        assert evidence in error.message
+
+
+def test_a_workflow_run_after_a_push_to_another_branch_rolls_back_and_does_not_deploy() -> None:
+    event = following(branch="feature")
+
+    assert gates.source_may_change(event, FOLLOWING_ALLOWED).passed
+    error = refusal(lambda: gates.source_may_deploy(event, FOLLOWING_ALLOWED))
+    assert "'refs/heads/feature'" in error.message
+    assert "github.event.workflow_run.head_branch == 'main'" in error.hint
 
 
 def test_a_service_that_flux_applies_is_refused() -> None:

@@ -504,6 +504,35 @@ def test_an_empty_list_of_refs_does_not_open_the_gate() -> None:
     assert mistake(document(gates={"source_refs": []})) == "gates.source_refs: is an empty list"
 
 
+@pytest.mark.parametrize("events", [["workflow_dispatch"], ["push", "workflow_run"]])
+def test_events_may_be_allowed(events: list[str]) -> None:
+    assert read(document(gates={"source_events": events})).gates.source_events == tuple(events)
+    assert read(document(gates={"long_tags": True})).gates.source_events == (
+        *("push", "workflow_dispatch", "schedule", "release", "repository_dispatch"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        *(
+            (f"pull_request{end}", "is of a pull request, whose code nobody has merged")
+            for end in ("", "_target", "_review", "_review_comment", "_of_next_year")
+        ),
+        ("workflow_call", "name the event of the one that calls it"),
+        ("workflow-dispatch", 'starts workflows (did you mean "workflow_dispatch"?)'),
+        ("", "is empty"),
+        ("push\n", "has a control character in it"),
+    ],
+)
+def test_an_event_that_may_never_is_refused_with_the_reason(event: str, expected: str) -> None:
+    assert expected in mistake(document(gates={"source_events": [event]}))
+
+
+def test_an_empty_list_of_events_is_a_mistake() -> None:
+    assert mistake(document(gates={"source_events": []})) == "gates.source_events: is an empty list"
+
+
 # Hosts
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployctl import workflow_events
 from deployctl.errors import UsageError
 from deployctl.inventory import Gates, Host, Service, parse
 from deployctl.inventory.parser import from_document
@@ -56,6 +57,7 @@ state_directory = "/var/lib/deployctl"
 model = "gitops"
 hosts = ["vps"]
 [gates]
+source_events = ["push", "workflow_run"]
 source_refs = ["refs/heads/main", "refs/tags/v1.0"]
 long_tags = false
 """)
@@ -120,6 +122,8 @@ BAD: list[tuple[tuple[str | int, ...], object]] = [
     (("gates", "refs"), []),
     *((("gates", "long_tags"), bad) for bad in ("yes", 1)),
     *((("gates", "source_refs"), bad) for bad in ([], "refs/heads/main", ["main"], [1])),
+    *((("gates", "source_events"), bad) for bad in ([], "push", [1], ["push", "push"])),
+    *((("gates", "source_events"), [bad]) for bad in ("pull_request", "workflow_call", "pushed")),
     *((("gates", "source_refs"), [bad]) for bad in ("refs/heads/*", "refs/pull/1", "refs/heads/")),
 ]
 
@@ -238,6 +242,8 @@ def test_the_schema_knows_the_keys_and_defaults_of_the_parser() -> None:
     assert connect_timeout["default"] == f"{Host.connect_timeout:g}s"
     gates = SCHEMA["properties"]["gates"]["properties"]
     assert tuple(gates["source_refs"]["default"]) == Gates.source_refs
+    assert tuple(gates["source_events"]["default"]) == Gates.source_events
+    assert tuple(gates["source_events"]["items"]["enum"]) == workflow_events.LISTABLE
 
 
 def test_the_messages_in_the_reference_are_the_real_ones() -> None:
