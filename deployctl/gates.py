@@ -106,17 +106,17 @@ def source_may_change(event: WorkflowEvent | None, gates: Gates) -> Verdict:
     if not event.name:
         raise _source_refused(
             "does not say which event started it (GITHUB_EVENT_NAME)",
-            hint="start deployctl in a step of a job, with the environment that the runner sets",
+            hint=_AS_A_STEP,
         )
     if is_pull_request(event.name):
         raise _source_refused(
-            f"runs for a {shown(event.name)} event, which never changes a host: its code is not "
+            f"runs for the event {shown(event.name)}, which never changes a host: its code is not "
             "reviewed and merged",
             hint="start it from the workflow that runs after the merge",
         )
     if event.name not in gates.source_events:
         raise _source_refused(
-            f"runs for a {shown(event.name)} event; gates.source_events allows "
+            f"runs for the event {shown(event.name)}; gates.source_events allows "
             f"{', '.join(gates.source_events)}",
             hint=_how_to_allow(event.name, gates),
         )
@@ -129,8 +129,10 @@ def _cause_may_change(event: WorkflowEvent, gates: Gates) -> None:
     """A `workflow_run` proves nothing by itself: the run that it follows is looked at."""
     cause = event.cause
     if cause is None:
-        problem = "does not say which run it follows (GITHUB_EVENT_PATH)"
-    elif cause.repository != event.repository:
+        raise _source_refused(
+            "does not say which run it follows (GITHUB_EVENT_PATH)", hint=_AS_A_STEP
+        )
+    if cause.repository != event.repository:
         problem = f"follows a run for code of {shown(cause.repository)}, not of this repository"
     elif is_pull_request(cause.event):
         problem = f"follows a {shown(cause.event)} run, whose code is not reviewed and merged"
@@ -142,6 +144,7 @@ def _cause_may_change(event: WorkflowEvent, gates: Gates) -> None:
     raise _source_refused(problem, hint=_GUARD_OF_A_WORKFLOW_RUN)
 
 
+_AS_A_STEP = "start deployctl in a step of a job, with the environment that the runner sets"
 _GUARD_OF_A_WORKFLOW_RUN = (
     "let the job run only after a push to main: add if: github.event.workflow_run.event == 'push' "
     "&& github.event.workflow_run.head_branch == 'main'"

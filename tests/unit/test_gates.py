@@ -133,7 +133,10 @@ def test_another_ref_is_refused(ref: str, evidence: str) -> None:
         ("", "does not say which event started it"),
         ("an_event_of_next_year", "allows push, workflow_dispatch, schedule, release"),
         ("push\n", "'push\\n'"),
-        *((each, f"for a {each!r} event; gates.source_events") for each in workflow_events.OTHERS),
+        *(
+            (each, f"for the event {each!r}; gates.source_events")
+            for each in workflow_events.OTHERS
+        ),
         *(
             (f"pull_request{each}", "never changes a host: its code is not reviewed")
             for each in ("", "_target", "_review", "_review_comment", "_of_next_year")
