@@ -19,7 +19,7 @@ from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.image import Reference, shown, typed
 from deployctl.inventory import Host, Service
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
-from deployctl.registry import Answer
+from deployctl.registry import Answer, no_place
 from deployctl.registry import answer as registry_answer
 from deployctl.situation import Situation
 from deployctl.verdict import Verdict
@@ -273,6 +273,8 @@ def _registry(subject: Subject) -> Iterator[Finding]:
 def _answer_of_registry(subject: Subject, answer: FetchFailure) -> Finding:
     repository = _repository(subject)
     registry = Reference(repository).registry
+    if answer.places is not None:
+        return _problem("registry", no_place(answer.places, subject.host.name))
     if answer.timed_out:
         return _registry_down(registry, "does not answer in time", answer)
     match registry_answer(answer, Reference(repository)):

@@ -193,12 +193,15 @@ class FetchFailure:
         login_failed: it was the login that the client gave, before the pull.
         host_has_login: whether the host itself is logged in to the registry; None: the client
             gave a login, so it does not matter.
+        places: that do not take the login that the client gave, "WORD PATH" each: "full" or
+            "not-writable"; None: one did, or none was needed.
     """
 
     words: tuple[str, ...]
     timed_out: bool
     login_failed: bool = False
     host_has_login: bool | None = None
+    places: tuple[str, ...] | None = None
 
 
 def read_probe(output: bytes) -> HostFacts:
@@ -246,6 +249,10 @@ def read_fetch(output: bytes, repository: str) -> FetchedImage | FetchFailure:
         HostError: the output is not what the script prints.
     """
     facts = _facts(output)
+    # First of all: a login that failed for want of room was tried in the next place.
+    if "login-place" in facts:
+        places = _output(facts, "login-place").lines
+        return FetchFailure((), timed_out=False, login_failed=True, places=places)
     login = _output(facts, "login")
     if login.status != 0:
         return _failure(login, login_failed=True)

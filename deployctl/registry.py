@@ -9,6 +9,7 @@ as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,10 +83,39 @@ class Fetch:
 
 def not_fetched(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     """Return the error for an image that did not come."""
+    if failure.places is not None:
+        return no_place(failure.places, fetch.host)
     if failure.timed_out:
         return _too_slow(failure, fetch)
     kinds = {Answer.ABSENT: _absent, Answer.DENIED: _denied, Answer.DOWN: _down}
     return kinds.get(answer(failure, fetch.image), _unknown)(failure, fetch)
+
+
+def no_place(places: Iterable[str], host: str) -> RefusedError:
+    """Return the error for a login that no place on the host takes.
+
+    Args:
+        places: "WORD PATH" each, as host/fetch.sh has them.
+        host: its name.
+    """
+    said = [_place(*place.partition(" ")[::2]) for place in places]
+    return RefusedError(
+        "login-no-place",
+        f"no place on {host} takes the registry login: "
+        + (", ".join(said) or "there is neither /dev/shm nor /tmp that only root can rename in"),
+        hint="it is kept in memory or in /tmp for as long as the fetch runs. Make room there; on "
+        "the host, as root, this says whose files fill it:\n"
+        "df -h /dev/shm /tmp\n"
+        "ls -lA /dev/shm /tmp",
+    )
+
+
+def _place(word: str, path: str) -> str:
+    what = "is full" if word == "full" else "cannot be written"
+    return f"{path if path in _PLACES else shown(path)} {what}"
+
+
+_PLACES = ("/dev/shm", "/tmp")
 
 
 def _too_slow(failure: FetchFailure, fetch: Fetch) -> RefusedError:

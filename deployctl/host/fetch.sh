@@ -20,6 +20,7 @@ export LC_ALL
 
 docker_limit=30 # seconds for one docker call other than the pull
 cosign_limit=60 # seconds for one digest; fetch_command waits for five
+login_blocks=4  # of 4 KiB: what a login takes at most
 
 main() {
     image=$1 kept_image=$2 limit=$3 server=$4 username=$5 key=$6
@@ -28,6 +29,8 @@ main() {
     trap '' HUP INT TERM PIPE
     remove_left_logins
     if [ -n "$username" ]; then
+        IFS= read -r password
+        places_seen=0 misses=
         with_login "$@"
     else
         fetch "$@"
@@ -140,17 +143,20 @@ tell_layer() {
 # in another session, which waits for the end of a pipe: however this one ends, SIGKILL included,
 # the kernel closes the pipe. What a power cut or a kill of both leaves is in memory (tmpfs) where
 # there is such a place, and the next fetch removes it.
+#
+# The first place that takes it is used. Called again, it goes on with the places that are left.
 with_login() {
-    make_login || make_login || {
-        printf '{"fact":"login","output":"","status":1}\n'
-        return 0
-    }
-    # The pipe is descriptor 7, the lock 8: what a killed shell leaves behind must not have them.
-    # shellcheck disable=SC2016 # the inner shell expands it
-    {
-        fetch_logged_in "$@" 7>&1 >&5 5>&- |
-            setsid sh -c 'cat >/dev/null; rm -rf -- "$1"' cleaner "$login" >/dev/null 2>&1 5>&- 8>&-
-    } 5>&1
+    while next_place; do
+        make_login || make_login || continue
+        # The pipe is descriptor 7, the lock 8: what a killed shell leaves behind must not have them.
+        # shellcheck disable=SC2016 # the inner shell expands it
+        {
+            fetch_logged_in "$@" 7>&1 >&5 5>&- |
+                setsid sh -c 'cat >/dev/null; rm -rf -- "$1"' cleaner "$login" >/dev/null 2>&1 5>&- 7>&- 8>&-
+        } 5>&1
+        return
+    done
+    emit login-place refuse_places
 }
 
 fetch_logged_in() {
@@ -158,40 +164,122 @@ fetch_logged_in() {
     DOCKER_CONFIG=$login
     export DOCKER_CONFIG
     emit login log_in
-    [ "$status" != 0 ] || fetch "$@"
+    if [ "$status" = 0 ]; then
+        fetch "$@"
+    elif ! login_has_room; then
+        # Somebody filled the place since it was looked at: what docker said is about that.
+        note_miss full
+        with_login "$@"
+    fi
+}
+
+# Sets place to the next one that this user can trust, and can write in. In memory first, and
+# first of all where nobody else can fill it.
+next_place() {
+    while :; do
+        places_seen=$((places_seen + 1))
+        case $places_seen in
+            1) place=${XDG_RUNTIME_DIR-} ;;
+            2) place=/dev/shm ;;
+            3) place=/tmp ;;
+            *) return 1 ;;
+        esac
+        if keeps_what_is_ours "$place" && is_worth_a_login "$place"; then
+            return 0
+        fi
+    done
+}
+
+# Whether what is ours in PLACE cannot be renamed, replaced or removed by another user.
+# shellcheck disable=SC3065,SC3067 # -k, -O: dash and BusyBox have them
+keeps_what_is_ours() {
+    case $1 in
+        /*) ;;
+        *) return 1 ;;
+    esac
+    [ -d "$1" ] || return 1
+    [ -k "$1" ] || { [ -O "$1" ] && ! [ -L "$1" ] && [ -n "$(find "$1" -prune -perm 700)" ]; }
+}
+
+is_worth_a_login() {
+    case $1 in
+        /dev/shm | /tmp) ;;
+        *) is_in_memory "$1" || return 1 ;;
+    esac
+    [ -w "$1" ] || {
+        note_miss not-writable
+        return 1
+    }
+}
+
+is_in_memory() {
+    df -P "$1" 2>/dev/null | tail -n 1 | grep -q '^tmpfs '
 }
 
 # A lock that dies with its holders tells a login that is in use from one that was left behind.
+# The name cannot be taken beforehand. Another fetch may still remove it before it is locked.
 make_login() {
-    for base in $(login_places); do
-        login=$base/deployctl-login-$(id -u)-$$
-        if (umask 077 && mkdir "$login") 2>/dev/null; then
-            command exec 8>"$login/lock" && flock -n 8 && [ -e "$login/lock" ]
-            return
-        fi
-    done
+    if ! login=$(mktemp -d "$place/deployctl-login.XXXXXX" 2>/dev/null); then
+        note_miss full
+        return 1
+    fi
+    if ! login_has_room; then
+        note_miss full
+        rm -rf -- "$login"
+        return 1
+    fi
+    command exec 8>"$login/lock" && flock -n 8 && [ -e "$login/lock" ]
+}
+
+# For the two files that docker writes, with some to spare.
+login_has_room() {
+    dd if=/dev/zero of="$login/room" bs=4096 count="$login_blocks" 2>/dev/null
+    had_room=$?
+    rm -f "$login/room"
+    return "$had_room"
+}
+
+# note_miss WORD: why the login is not in this place.
+note_miss() {
+    case $misses in
+        *" $place
+"*) ;;
+        *)
+            misses="$misses$1 $place
+"
+            ;;
+    esac
+}
+
+refuse_places() {
+    printf '%s' "$misses"
     return 1
 }
 
-# In a directory for everybody, only what is this user's own is touched.
+# What a kill of everything left, also the version before, which named them by user and process.
+# No name is taken from a list: a pattern finds them, and only what is this user's own is touched.
 remove_left_logins() {
-    for base in $(login_places); do
-        set -- "$base"/deployctl-login-*
-        [ -e "$1" ] || continue
-        find "$base" -maxdepth 1 -name 'deployctl-login-*' -user "$(id -u)" 2>/dev/null |
-            while read -r left; do
+    letter='[0-9A-Za-z]'
+    letters=$letter$letter$letter$letter$letter$letter
+    user_id=$(id -u)
+    for place in "${XDG_RUNTIME_DIR-}" /dev/shm /tmp; do
+        keeps_what_is_ours "$place" || continue
+        # The patterns are meant to match.
+        # shellcheck disable=SC2086
+        for left in "$place"/deployctl-login.$letters "$place/deployctl-login-$user_id-"[0-9]*; do
+            if is_left_login "$left"; then
                 (flock -n 8 && rm -rf -- "$left") 8>"$left/lock"
-            done 2>/dev/null
+            fi
+        done 2>/dev/null
     done
 }
 
-# In memory first. Names with blanks in them are passed over.
-login_places() {
-    for place in /dev/shm "${XDG_RUNTIME_DIR-}" /tmp; do
-        if [ -d "$place" ] && [ -w "$place" ]; then
-            printf '%s\n' "$place"
-        fi
-    done
+# shellcheck disable=SC3067 # -O: dash and BusyBox have it
+is_left_login() {
+    case ${1##*/deployctl-login[.-]} in
+        "$user_id-"*[!0-9]*) return 1 ;;
+        *) [ -d "$1" ] && ! [ -L "$1" ] && [ -O "$1" ] ;;
+    esac
 }
 
 # The user's own configuration is left out, but which docker it talks to must stay the same.
@@ -206,7 +294,8 @@ keep_endpoint() {
 # An entry beforehand keeps docker from handing the password to a credential store of the user's.
 log_in() {
     printf '{"auths":{"%s":{}}}\n' "$server" >"$login/config.json"
-    limited docker login --username "$username" --password-stdin "$server" 2>&1 7>&- 8>&-
+    printf '%s\n' "$password" |
+        limited docker login --username "$username" --password-stdin "$server" 2>&1 7>&- 8>&-
 }
 
 # Whether the user is logged in there, as far as the configuration tells.

@@ -199,13 +199,13 @@ def test_the_login_is_gone_at_once_when_the_fetch_is_killed(
     vps.run("touch /tmp/wait")
     with client.start("deploy", SERVICE, GOOD[0].tag, **TOKEN) as running:
         host.await_(vps, "[ -e /tmp/pulling ]")
-        assert KEPT_LOGIN in vps.run("cat /dev/shm/deployctl-login-*/config.json").stdout
-        assert vps.run("stat -c '%a %U' /dev/shm/deployctl-login-*").stdout == "700 deploy\n"
+        assert KEPT_LOGIN in vps.run("cat /dev/shm/deployctl-login.*/config.json").stdout
+        assert vps.run("stat -c '%a %U' /dev/shm/deployctl-login.*").stdout == "700 deploy\n"
         assert "/proc/" not in traces(vps)
 
         kill(vps)
 
-        host.await_(vps, "! ls -d /dev/shm/deployctl-login-* 2>/dev/null", seconds=10)
+        host.await_(vps, "! ls -d /dev/shm/deployctl-login.* 2>/dev/null", seconds=10)
         running.wait()
     assert traces(vps) == ""
 

@@ -83,9 +83,9 @@ class Flavour:
 
 # What the scripts and the fakes call; nothing else is there.
 _TOOLS = (
-    *("base64", "cat", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "grep", "head"),
-    *("id", "ls", "mkdir", "mv", "readlink", "rm", "sed", "setsid", "sha256sum", "sleep", "sort"),
-    *("sync", "tail", "timeout", "touch", "tr", "true", "wc"),
+    *("base64", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "grep"),
+    *("head", "id", "ls", "mkdir", "mktemp", "mv", "readlink", "rm", "sed", "setsid", "sha256sum"),
+    *("sleep", "sort", "sync", "tail", "timeout", "touch", "tr", "true", "wc"),
 )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
+import re
 import secrets
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +17,13 @@ from pathlib import Path
 import pytest
 
 from deployctl.errors import HostError
-from deployctl.facts import FetchedImage, FetchFailure
+from deployctl.facts import FetchedImage, FetchFailure, read_fetch
 from deployctl.inventory import Registry
-from tests.scripts.host import FakeHost
+from tests.scripts.host import REPOSITORY, FakeHost, LocalSession
 
 MEMORY = Path("/dev/shm")
-OURS = f"deployctl-login-{os.getuid()}-"
+OURS = "deployctl-login."
+OF_THE_VERSION_BEFORE = f"deployctl-login-{os.getuid()}-"
 
 
 @pytest.fixture
@@ -121,29 +125,167 @@ def left_behind(login: Registry) -> Iterator[Path]:
     (directory / "lock").touch()
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
-    shutil.rmtree(public(directory), ignore_errors=True)
 
 
-def public(directory: Path) -> Path:
-    """Return the name under which a fetch looks for it."""
-    return directory.with_name(directory.name.replace("being-made-", OURS))
+@pytest.fixture(params=[OURS, OF_THE_VERSION_BEFORE])
+def public(left_behind: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A name under which a fetch looks for it."""
+    number = secrets.randbelow(900000) + 100000
+    path = MEMORY / f"{request.param}{number}"
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def test_a_login_that_was_left_behind_is_removed_by_the_next_fetch(
-    host: FakeHost, left_behind: Path
+    host: FakeHost, left_behind: Path, public: Path
 ) -> None:
-    left_behind.rename(public(left_behind))
+    left_behind.rename(public)
 
     host.fetch(3)
 
-    assert not public(left_behind).exists()
+    assert not public.exists()
 
 
-def test_a_login_that_another_fetch_uses_is_left_to_it(host: FakeHost, left_behind: Path) -> None:
+def test_a_login_that_another_fetch_uses_is_left_to_it(
+    host: FakeHost, left_behind: Path, public: Path
+) -> None:
     with (left_behind / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        left_behind.rename(public(left_behind))
+        left_behind.rename(public)
 
         host.fetch(3)
 
-        assert (public(left_behind) / "config.json").exists()
+        assert (public / "config.json").exists()
+
+
+# ---------------------------------------------------------------- other users of the host
+
+
+@pytest.fixture
+def precious() -> Iterator[Path]:
+    """A directory of the user's that is none of deployctl's."""
+    directory = MEMORY / f"precious-{secrets.token_hex(8)}"
+    directory.mkdir()
+    (directory / "keys").write_text("a key")
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def bait(precious: Path) -> Iterator[list[Path]]:
+    """Names in a place for everybody that lead a careless clean-up to what is precious."""
+    mine = f"{OF_THE_VERSION_BEFORE}7"
+    made = [
+        MEMORY / f"{mine}\n{precious}",
+        MEMORY / f"{mine} {precious.name}",
+        MEMORY / f"{mine}*",
+        MEMORY / f"{OURS}ab-*[a",
+        MEMORY / f"{OURS}abcdefg",
+        MEMORY / f"{OURS}{secrets.token_hex(3)}",
+        MEMORY / f"{mine}8",
+    ]
+    # A path with a line break in it needs all the directories that it names.
+    made[0].mkdir(parents=True)
+    for directory in made[1:5]:
+        directory.mkdir()
+    for link in made[5:]:
+        link.symlink_to(precious)
+    yield made
+    shutil.rmtree(MEMORY / f"{mine}\n")
+    for path in made[1:]:
+        if path.is_symlink():
+            path.unlink()
+        else:
+            path.rmdir()
+
+
+def test_names_that_others_chose_are_not_taken_for_logins(
+    host: FakeHost, login: Registry, precious: Path, bait: list[Path]
+) -> None:
+    host.fetch(3, login)
+
+    assert (precious / "keys").read_text() == "a key"
+    assert not (precious / "lock").exists()
+    assert all(path.is_symlink() or path.is_dir() for path in bait)
+
+
+def test_a_directory_of_another_user_is_left_to_them(host: FakeHost, left_behind: Path) -> None:
+    theirs = MEMORY / f"{OURS}{secrets.token_hex(3)}"
+    left_behind.rename(theirs)
+    try:
+        os.chown(theirs, 65534, -1)
+        host.fetch(3)
+        assert (theirs / "config.json").exists()
+    finally:
+        shutil.rmtree(theirs)
+
+
+@pytest.fixture
+def own_memory(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory of this user alone, with 64 KiB, whose path has blanks in it."""
+    directory = tmp_path / "my own memory"
+    directory.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", str(directory)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("no disk can be mounted here: that takes root")
+    yield directory
+    subprocess.run(["umount", "-l", str(directory)], check=True)
+
+
+def fetch_there(host: FakeHost, login: Registry, memory: Path) -> FetchedImage | FetchFailure:
+    """Fetch where the session has a directory in memory of its own."""
+    command = host.fetch_command(3, login)
+    command = dataclasses.replace(command, environment={"XDG_RUNTIME_DIR": str(memory)})
+    return read_fetch(LocalSession(host).run(command, timeout=30).stdout, REPOSITORY)
+
+
+def test_a_place_that_nobody_else_can_fill_comes_first(
+    host: FakeHost, login: Registry, own_memory: Path
+) -> None:
+    assert isinstance(fetch_there(host, login, own_memory), FetchedImage)
+
+    (place,) = (host.fake / "logins").read_text().splitlines()
+    assert re.fullmatch(rf"{own_memory}/deployctl-login\.[0-9A-Za-z]{{6}}", place)
+    give_up = time.monotonic() + 10
+    while list(own_memory.iterdir()):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("when", ["before", "while docker writes"])
+def test_where_one_place_is_full_the_next_takes_the_login(
+    host: FakeHost, login: Registry, own_memory: Path, when: str
+) -> None:
+    if when == "before":
+        fill(own_memory)
+    else:
+        host.write("fill-login", "")
+
+    assert isinstance(fetch_there(host, login, own_memory), FetchedImage)
+
+    places = (host.fake / "logins").read_text().splitlines()
+    assert str(Path(places[-1]).parent) == str(MEMORY)
+    assert len(places) == (1 if when == "before" else 2)
+    assert traces(login) == []
+
+
+def fill(place: Path) -> None:
+    """Leave no block of it free."""
+    with (place / "ballast").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+def test_a_place_that_others_may_enter_is_not_taken_for_ones_own(
+    host: FakeHost, login: Registry, own_memory: Path
+) -> None:
+    own_memory.chmod(0o755)
+
+    assert isinstance(fetch_there(host, login, own_memory), FetchedImage)
+
+    (place,) = (host.fake / "logins").read_text().splitlines()
+    assert str(Path(place).parent) == str(MEMORY)

@@ -112,6 +112,22 @@ def test_docker_passes_on_what_the_registry_answered(words: str, answer: Answer)
             "deployctl check web",
         ),
         (FetchFailure((), True), FETCH, "not-fetched", "did not come in time", "again"),
+        (
+            FetchFailure(
+                (), False, login_failed=True, places=("full /dev/shm", "not-writable /tmp")
+            ),
+            LOGGED_IN,
+            "login-no-place",
+            "no place on vps takes the registry login: /dev/shm is full, /tmp cannot be written",
+            "df -h /dev/shm /tmp",
+        ),
+        (
+            FetchFailure((), False, login_failed=True, places=("full /x\x1b[2J",)),
+            LOGGED_IN,
+            "login-no-place",
+            r"takes the registry login: '/x\x1b[2J' is full",
+            "df -h /dev/shm /tmp",
+        ),
     ],
 )
 def test_each_reason_is_an_error_of_its_own_with_dockers_words_as_evidence(
