@@ -115,7 +115,7 @@ def _place(word: str, path: str) -> str:
     return f"{path if path in _PLACES else shown(path)} {what}"
 
 
-_PLACES = ("/dev/shm", "/tmp")
+_PLACES = ("/dev/shm", "/tmp")  # noqa: S108 # only told of, not used
 
 
 def _too_slow(failure: FetchFailure, fetch: Fetch) -> RefusedError:

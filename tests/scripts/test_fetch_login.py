@@ -128,7 +128,7 @@ def left_behind(login: Registry) -> Iterator[Path]:
 
 
 @pytest.fixture(params=[OURS, OF_THE_VERSION_BEFORE])
-def public(left_behind: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+def public(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A name under which a fetch looks for it."""
     number = secrets.randbelow(900000) + 100000
     path = MEMORY / f"{request.param}{number}"
