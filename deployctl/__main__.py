@@ -103,9 +103,11 @@ def _usage_error(error: typer.TyperException, argv: Sequence[str]) -> UsageError
 
 def _bug(error: Exception) -> DeployctlError:
     if os.environ.get("DEPLOYCTL_DEBUG"):
-        import traceback
+        from traceback import format_exc
 
-        traceback.print_exc()
+        from deployctl.render.publication import Publication
+
+        sys.stderr.write(Publication(os.environ).of(format_exc()))
     return DeployctlError(
         "bug",
         f"a bug in deployctl: {type(error).__name__}: {error}",

@@ -97,7 +97,7 @@ def deploy(
         return deploy(link, request, tag)
 
     hosts = _hosts(read, wanted, host)
-    output = Output(os.environ, json=json, github=not no_github)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
     _roll_out(
         hosts, run_on, "deploy", service, tag, output=output, verbose=verbose, dry_run=dry_run
     )
@@ -147,7 +147,7 @@ def rollback(
         return rollback(link, request)
 
     hosts = _hosts(read, wanted, host)
-    output = Output(os.environ, json=json, github=not no_github)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
     _roll_out(
         hosts,
         run_on,
@@ -186,7 +186,7 @@ def follow(
 
         return follow(link, services, run, observer)
 
-    output = Output(os.environ, json=json, github=not no_github)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
     _roll_out([target], run_on, "deploy", "", "", output=output, verbose=verbose)
 
 

@@ -39,7 +39,8 @@ def check(
     """Say whether each host could take a deploy, and what to fix; changes nothing."""
     read = read_inventory(inventory)
     by_host = services_by_host(read, service, host)
-    watching = observer(verbose=verbose)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
+    watching = output.observer(observer(verbose=verbose))
 
     def ask(name: str) -> list[CheckResult]:
         return _check_host(read.host(name), by_host[name], watching)
@@ -47,7 +48,7 @@ def check(
     read.resolve_hosts(by_host)
     results = [result for answer in in_parallel(list(by_host), ask) for result in answer]
     exit_status = errors.worst([f.exit_status for result in results for f in result.findings])
-    end_with(Output(os.environ, json=json, github=not no_github).check(results, exit_status))
+    end_with(output.check(results, exit_status))
 
 
 def _check_host(host: Host, services: Sequence[Service], observer: Observer) -> list[CheckResult]:

@@ -33,7 +33,7 @@ from deployctl.render.output import Output
 
 if TYPE_CHECKING:
     from deployctl.holds import HoldResult
-    from deployctl.inventory import Host, Service
+    from deployctl.inventory import Host, Inventory, Service
     from deployctl.link import Link
 
 
@@ -50,15 +50,16 @@ def hold(
     from deployctl import holds
 
     text = holds.checked_reason(reason)
-    watching = observer(verbose=verbose)
+    read = read_inventory(inventory)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
+    watching = output.observer(observer(verbose=verbose))
 
     def hold_on(link: Link, wanted: Service) -> HoldResult:
         from deployctl.operations.holds import hold
 
         return hold(link, wanted, text, origin(os.environ), watching)
 
-    output = Output(os.environ, json=json, github=not no_github)
-    _on_each("hold", inventory, service, host, hold_on, output)
+    _on_each("hold", read, service, host, hold_on, output)
 
 
 def unhold(
@@ -70,20 +71,21 @@ def unhold(
     no_github: NoGithubOption = False,
 ) -> None:
     """Let the deploys of a service go on, whoever stopped them."""
-    watching = observer(verbose=verbose)
+    read = read_inventory(inventory)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
+    watching = output.observer(observer(verbose=verbose))
 
     def unhold_on(link: Link, wanted: Service) -> HoldResult:
         from deployctl.operations.holds import unhold
 
         return unhold(link, wanted, watching)
 
-    output = Output(os.environ, json=json, github=not no_github)
-    _on_each("unhold", inventory, service, host, unhold_on, output)
+    _on_each("unhold", read, service, host, unhold_on, output)
 
 
 def _on_each(
     command: str,
-    inventory: str,
+    read: Inventory,
     service: str,
     only: list[str] | None,
     act: Callable[[Link, Service], HoldResult],
@@ -92,7 +94,6 @@ def _on_each(
     """One host after the other. A host that fails does not keep the others from being held."""
     from deployctl import checklist, gates
 
-    read = read_inventory(inventory)
     wanted = read.service(service)
     event = workflow_event(os.environ)
     ask_first(checklist.HOLD, gates.without_host_or_tag(wanted, read.gates, event))

@@ -47,8 +47,8 @@ def status(
     """Show what runs, what is recorded, and whether the two agree."""
     read = read_inventory(inventory)
     by_host = services_by_host(read, service, host)
-
-    watching = observer(verbose=verbose)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
+    watching = output.observer(observer(verbose=verbose))
 
     def ask(name: str) -> list[StatusResult]:
         return _status_of_host(read.host(name), by_host[name], watching)
@@ -59,7 +59,7 @@ def status(
     if check and any(not row.in_sync for row in rows if not row.error):
         statuses.append(errors.EXIT_DRIFT)
     worst = errors.worst(statuses)
-    end_with(Output(os.environ, json=json, github=not no_github).status(rows, worst))
+    end_with(output.status(rows, worst))
 
 
 def history(
@@ -80,8 +80,8 @@ def history(
     """Show what was deployed, by whom, and how it ended."""
     read = read_inventory(inventory)
     by_host = services_by_host(read, service, host)
-
-    watching = observer(verbose=verbose)
+    output = Output(os.environ, json=json, github=not no_github, inventory=read)
+    watching = output.observer(observer(verbose=verbose))
 
     def ask(name: str) -> HistoryResult:
         return _recorded_on_host(read.host(name), by_host[name], watching, limit)
@@ -89,7 +89,6 @@ def history(
     read.resolve_hosts(by_host)
     results = in_parallel(list(by_host), ask)
     worst = errors.worst([r.error.exit_status for r in results if r.error])
-    output = Output(os.environ, json=json, github=not no_github)
     end_with(output.history(results, worst, events=events))
 
 

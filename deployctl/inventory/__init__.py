@@ -6,6 +6,7 @@ from deployctl.inventory.checks import parse_duration
 from deployctl.inventory.model import (
     EnvironmentProblem,
     Gates,
+    Github,
     Host,
     Inventory,
     Registry,
@@ -17,6 +18,7 @@ from deployctl.inventory.parser import load, parse
 __all__ = [
     "EnvironmentProblem",
     "Gates",
+    "Github",
     "Host",
     "Inventory",
     "Registry",

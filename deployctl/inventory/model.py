@@ -185,6 +185,18 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class Github:
+    """What a workflow is told.
+
+    Attributes:
+        container_log: whether it gets what a failing container, its health checks and Compose
+            said; whoever can read the repository can read that.
+    """
+
+    container_log: bool = True
+
+
+@dataclass(frozen=True)
 class Inventory:
     """Everything the inventory file says.
 
@@ -193,6 +205,7 @@ class Inventory:
         hosts: by name; only those that need nothing from the environment, or got it.
         services: by name.
         gates: rules for every service.
+        github: what a workflow is told.
         unresolved: the other hosts, by name, each with what it lacks. It matters only to those
             who use such a host: completion and services elsewhere work without its secrets.
     """
@@ -202,6 +215,22 @@ class Inventory:
     services: Mapping[str, Service]
     gates: Gates
     unresolved: Mapping[str, tuple[EnvironmentProblem, ...]] = field(default_factory=dict)
+    github: Github = Github()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """All that must never be shown: keys, passphrases, passwords, whole logins."""
+        keys = [
+            text for host in self.hosts.values() for text in (host.private_key, host.passphrase)
+        ]
+        logins = [service.registry for service in self.services.values() if service.registry]
+        words = [
+            text
+            for login in logins
+            if login.password
+            for text in (login.password, f"{login.username}:{login.password}")
+        ]
+        return tuple(filter(None, dict.fromkeys([*keys, *words])))
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from deployctl.inventory.host import read_host
 from deployctl.inventory.model import (
     EnvironmentProblem,
     Gates,
+    Github,
     Host,
     Inventory,
     Registry,
@@ -116,6 +117,7 @@ def from_document(
     hosts, unresolved = _hosts(top.section("hosts"), environment, path)
     services = _services(top.section("services"), {*hosts, *unresolved}, environment)
     gates = _gates(top.section("gates"), environment, path)
+    github = _github(top.section("github"))
     if document.get("services", {}) == {}:
         top.note("is missing: an inventory describes at least one service", "services")
     top.refuse_rest()
@@ -123,7 +125,7 @@ def from_document(
     mistakes += _shared_tag_variables(list(services.values()))
     if mistakes:
         raise _invalid(path, mistakes)
-    return Inventory(path, hosts, services, gates, unresolved)
+    return Inventory(path, hosts, services, gates, unresolved, github)
 
 
 def _hosts(
@@ -207,6 +209,12 @@ def _gates(section: Section, environment: Mapping[str, str], path: str) -> Gates
     )
     section.refuse_rest()
     return gates
+
+
+def _github(section: Section) -> Github:
+    github = Github(container_log=section.take("container_log", flag, Github.container_log))
+    section.refuse_rest()
+    return github
 
 
 def _host_reader(known: Collection[str]) -> Reader[str]:

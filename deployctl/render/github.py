@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 from deployctl import errors
 from deployctl.events import HostFinished, HostStarted
 from deployctl.render import step_outputs, step_summary
-from deployctl.render.redaction import redact, secrets_in
+from deployctl.render.redaction import secrets_in
 from deployctl.render.terminal import Page
 from deployctl.render.text import safe_lines
 from deployctl.render.workflow_commands import END_GROUP, annotation, group, mask, outputs
@@ -63,8 +63,6 @@ class Workflow:
 
     def rollout(self, result: RolloutResult, exit_status: int) -> None:
         """Tell how a deploy or rollback went; its errors: see `failed`."""
-        for outcome in result.outcomes:
-            self._mask(outcome.error)
         self._set_outputs(step_outputs.of_rollout(result, exit_status))
         self._summarise(step_summary.rollout(result))
 
@@ -93,14 +91,13 @@ class Workflow:
 
     def ended(self, error: DeployctlError) -> None:
         """Tell of an error that left no result."""
-        self._mask(error)
         self.answered(error.exit_status)
         self._summarise(step_summary.error(error))
 
     def evidence(self, error: DeployctlError) -> None:
         """Show an error's evidence, folded: a container's log, say."""
         details = error.details[-_MOST_DETAILS:]
-        lines = [line for text in redact(details) for line in safe_lines(text)]
+        lines = [line for text in details for line in safe_lines(text)]
         if not any(map(str.strip, lines)):
             return
         self._command(group(f"What is known ({error.code})"))
@@ -129,12 +126,12 @@ class Workflow:
         several: set[str] = set()
         return observe
 
-    # ------------------------------------------------------------ the edge
-
-    def _mask(self, error: DeployctlError | None) -> None:
-        """What is redacted here may be said elsewhere: in the document, in another step."""
+    def mask(self, error: DeployctlError | None) -> None:
+        """Have the runner mask the secrets of an error's evidence: another step may say them."""
         for secret in secrets_in(error.details) if error else ():
             self._command(mask(secret))
+
+    # ------------------------------------------------------------ the edge
 
     def _annotate(self, level: Level, title: str, message: str) -> None:
         self._command(annotation(level, title, message))

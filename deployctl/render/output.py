@@ -18,18 +18,22 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from errno import errorcode
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
 
 from deployctl import workflow_events
 from deployctl.errors import EXIT_OK, UNTOUCHED, DeployctlError, UsageError
+from deployctl.render.publication import Publication
 
 if TYPE_CHECKING:
     from deployctl.checkup import CheckResult
     from deployctl.events import Observer
     from deployctl.holds import HoldResult
+    from deployctl.inventory import Inventory
     from deployctl.lint.findings import Report
     from deployctl.model import HistoryResult, RolloutResult, StatusResult
     from deployctl.render.github import Workflow
+
+T = TypeVar("T")
 
 
 class Output:
@@ -39,6 +43,7 @@ class Output:
         json: whether programs read it.
         environment: TERM, NO_COLOR, COLUMNS and, in a workflow, GITHUB_* are looked at.
         github: whether to tell a workflow that deployctl runs in.
+        inventory: says what is not told; None: it could not be read, or none is needed.
         out: for the answer.
         err: for everything else.
     """
@@ -49,6 +54,7 @@ class Output:
         *,
         json: bool,
         github: bool = True,
+        inventory: Inventory | None = None,
         out: TextIO | None = None,
         err: TextIO | None = None,
     ) -> None:
@@ -59,13 +65,16 @@ class Output:
         self._unwritten: Unwritten | None = None
         in_workflow = github and workflow_events.in_workflow(environment)
         self._workflow = self._make_workflow() if in_workflow else None
+        self._publication = Publication(environment, inventory)
 
     def observer(self, observer: Observer) -> Observer:
-        """Return an observer that tells a workflow, too, where a rollout is."""
-        return self._workflow.grouping(observer) if self._workflow else observer
+        """Return an observer that tells a workflow, too, where a rollout is, and no secrets."""
+        told = self._workflow.grouping(observer) if self._workflow else observer
+        return lambda event: told(self._publication.of(event))
 
     def rollout(self, result: RolloutResult, exit_status: int) -> int:
         """Print how a deploy or rollback went, and what went wrong."""
+        result = self._public(result, [outcome.error for outcome in result.outcomes])
         if self._workflow:
             self._workflow.rollout(result, exit_status)
         if self._json:
@@ -92,6 +101,7 @@ class Output:
 
     def status(self, rows: Sequence[StatusResult], exit_status: int) -> int:
         """Print what hosts run."""
+        rows = self._public(rows, [row.error for row in rows])
         if self._workflow:
             self._workflow.status(rows, exit_status)
         if self._json:
@@ -115,6 +125,7 @@ class Output:
         self, results: Sequence[HistoryResult], exit_status: int, *, events: bool = False
     ) -> int:
         """Print what hosts have recorded: their runs, or with `events` each line."""
+        results = self._public(results, [result.error for result in results])
         if self._workflow:
             self._workflow.history(results, exit_status)
         if self._json:
@@ -158,6 +169,7 @@ class Output:
 
     def check(self, results: Sequence[CheckResult], exit_status: int) -> int:
         """Print whether hosts could take a deploy, and what to fix."""
+        results = self._public(results)
         if self._json:
             from deployctl.render import json
 
@@ -176,6 +188,7 @@ class Output:
 
     def holds(self, results: Sequence[HoldResult], command: str, exit_status: int) -> int:
         """Print what became of a hold on each host, and what went wrong."""
+        results = self._public(results, [result.error for result in results])
         if self._workflow:
             self._workflow.answered(exit_status)
         if self._json:
@@ -199,6 +212,7 @@ class Output:
 
     def error(self, error: DeployctlError, command: str) -> int:
         """Print an error that left no result; where its document cannot be written, both."""
+        error = self._public(error, [error])
         if self._workflow:
             self._workflow.ended(error)
         if self._json:
@@ -207,6 +221,13 @@ class Output:
             self._write(json.error(error, command))
         self._error_for_people(error)
         return self._asked(error.exit_status)
+
+    def _public(self, value: T, errors: Sequence[DeployctlError | None] = ()) -> T:
+        """Return what may be said of it. What is taken out here, another step may still say."""
+        if self._workflow:
+            for error in errors:
+                self._workflow.mask(self._publication.without_logs(error))
+        return self._publication.of(value)
 
     def _write(self, text: str) -> None:
         with self._answering():

@@ -2,73 +2,104 @@
 
 A workflow's log and summary can be read by everybody who can read the repository, for months.
 GitHub masks the secrets that it knows; a container's log has others: the password in a
-DATABASE_URL, a token, a key.
+DATABASE_URL, a token, a key. `secret_forms` knows what they look like; deployctl's own are known
+as they are: see `known_secrets`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from deployctl.render import secret_forms
+from deployctl.render.secret_forms import Span
+from deployctl.render.text import without_sequences
 
 STARS = "***"
 
-_SECRETS = re.compile(
-    r"(?<=:)(?P<password>[^\s:/@]+)(?=@)"  # of scheme://user:password@host
-    r"|\b(?P<token>(?:gh[pousr]_|github_pat_|glpat-|dckr_pat_|xox[abp]-)[\w-]{16,})"
-    r"|(?i:\bbearer\s+)(?P<bearer>[\w.~+/-]{16,}=*)"
-)
-_NO_USER = re.compile(r"[\s/@]")
-_LONGEST_USER = 300
-_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
-_KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY-----")
-_KEY_BODY = re.compile(r"[\sA-Za-z0-9+/=:,-]*")
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BODY = re.compile(r"[\s\w+/=:.,()|>\\\"'-]*+")
+_TOKEN_GOES_ON = re.compile(r"\s*+[\w.=-]{16,}+[\"',;\s]*+")
+_VALUE_STANDS_ALONE = re.compile(r"\s*+(?:-\s*+)?[\"'](?:[^\"'\\]++|\\.)*+[\"']?[\s,]*+")
 # A shorter one is as likely to be a word: masked, it would vanish from the whole log.
 _SHORTEST_MASKED = 8
 _LONGEST_LINE = 16_384
 
 
 def redact(lines: Sequence[str]) -> tuple[str, ...]:
-    """Return lines in which `***` stands for what looks like a secret."""
-    return tuple(_redacted(line) for line in _without_keys(lines))
+    """Return lines in which `***` stands for what looks like a secret.
+
+    Colours are left out: they stand between a name and its value. What is beyond 16 KiB of a
+    line is, too.
+    """
+    return tuple(_in_context(lines))
 
 
 def secrets_in(lines: Sequence[str]) -> tuple[str, ...]:
-    """Return what looks like a secret, for a runner's masks; never a part of a private key."""
-    found = [text for line in _without_keys(lines) for _, _, text in _found(line)]
+    """Return what is a secret by its form, for a runner's masks; never a part of a private key."""
+    plain = _without_keys(map(_readable, lines))
+    found = [line[start:end] for line in plain for start, end in _spans(line, secret_forms.SURE)]
     return tuple(dict.fromkeys(text for text in found if len(text) >= _SHORTEST_MASKED))
 
 
-def _redacted(line: str) -> str:
+def _in_context(lines: Iterable[str]) -> Iterator[str]:
+    """Take out what is secret in a line, or because of the one before it."""
+    cut_off = awaited = False
+    for line in _without_keys(map(_readable, lines)):
+        spans = _spans(line, secret_forms.ALL)
+        if (cut_off and _TOKEN_GOES_ON.fullmatch(line)) or (
+            awaited and _VALUE_STANDS_ALONE.fullmatch(line)
+        ):
+            indent = line[: len(line) - len(line.lstrip())]
+            yield f"{indent}{STARS}"
+            continue
+        cut_off = any(end == len(line) for _, end in secret_forms.tokens(line))
+        awaited = secret_forms.awaits_a_value(line)
+        yield _starred(line, spans)
+
+
+def _readable(line: str) -> str:
+    plain = without_sequences(line)
+    if len(plain) <= _LONGEST_LINE:
+        return plain
+    return f"{plain[:_LONGEST_LINE]}… ({len(plain)} characters)"
+
+
+def _spans(line: str, forms: Iterable[Callable[[str], Iterator[Span]]]) -> list[Span]:
+    """Where the secrets are, in order; those that overlap are one."""
+    merged: list[Span] = []
+    for start, end in sorted(span for form in forms for span in form(line)):
+        if line[start:end].strip("*") == "":
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _starred(line: str, spans: Iterable[Span]) -> str:
     kept, behind = [], 0
-    for start, end, _ in _found(line):
+    for start, end in spans:
         kept += [line[behind:start], STARS]
         behind = end
     return "".join([*kept, line[behind:]])
 
 
-def _found(line: str) -> Iterator[tuple[int, int, str]]:
-    for match in _SECRETS.finditer(line[:_LONGEST_LINE]):
-        name = match.lastgroup or ""
-        start, end = match.span(name)
-        if name != "password" or _is_behind_a_user(line, start):
-            yield start, end, match[name]
-
-
-def _is_behind_a_user(line: str, start: int) -> bool:
-    """Whether `scheme://user:` stands before this."""
-    before = line[max(0, start - _LONGEST_USER) : start - 1]
-    scheme, separator, user = before.rpartition("://")
-    return bool(separator) and scheme[-1:].isalnum() and not _NO_USER.search(user)
-
-
-def _without_keys(lines: Sequence[str]) -> Iterator[str]:
+def _without_keys(lines: Iterable[str]) -> Iterator[str]:
+    """Leave out private keys: each is one line's part, or several lines and the ends of two."""
     inside = False
     for line in lines:
-        begin = _KEY_BEGINS.search(line)
-        if begin:
-            yield f"{line[: begin.start()]}{STARS} (a private key)"
-        if begin or (inside and _KEY_BODY.fullmatch(line)):
-            inside = not _KEY_ENDS.search(line)
-        else:
-            inside = False
-            yield line
+        if inside:
+            end = _KEY_ENDS.search(line)
+            inside = not end and _KEY_BODY.fullmatch(line) is not None
+            if inside or (end and not line[end.end() :].strip("\"',; ")):
+                continue
+            line = line[end.end() :] if end else line  # noqa: PLW2901 - the rest of it
+        while begin := _KEY_BEGINS.search(line):
+            end = _KEY_ENDS.search(line, begin.end())
+            rest = line[end.end() :] if end else ""
+            line = f"{line[: begin.start()]}{STARS} (a private key){rest}"  # noqa: PLW2901 - the same
+            inside = end is None
+        yield line

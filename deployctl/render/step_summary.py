@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from deployctl.model import Action
 from deployctl.render.hint import Hint
 from deployctl.render.markdown import code, escape, fence, table
-from deployctl.render.redaction import redact
 from deployctl.render.text import LONGEST, duration, safe_lines
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ def _mark(verdict: Verdict) -> str:
 
 
 def _details(err: DeployctlError) -> list[str]:
-    lines = [line for text in redact(err.details) for line in safe_lines(text)]
+    lines = [line for text in err.details for line in safe_lines(text)]
     lines = _last(lines[-_MOST_DETAILS:], _LONGEST_LOG)
     return [fence(lines)] if any(map(str.strip, lines)) else []
 

@@ -41,6 +41,11 @@ _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 
 
+def without_sequences(text: str) -> str:
+    """Return text without escape sequences: as it reads on a terminal that obeys them."""
+    return text if text.isprintable() else _SEQUENCES.sub("", text)
+
+
 def safe(text: str, *, limit: int = LONGEST, newlines: bool = False) -> str:
     r"""Return text that is harmless on a terminal and in a workflow's log.
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from deployctl import workflow_events
 from deployctl.errors import UsageError
-from deployctl.inventory import Gates, Host, Service, parse
+from deployctl.inventory import Gates, Github, Host, Service, parse
 from deployctl.inventory.parser import from_document
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,8 @@ hosts = ["vps"]
 source_events = ["push", "workflow_run"]
 source_refs = ["refs/heads/main", "refs/tags/v1.0"]
 long_tags = false
+[github]
+container_log = false
 """)
 HOST = ("hosts", "vps")
 SERVICE = ("services", "enforcer-backend")
@@ -120,6 +122,9 @@ BAD: list[tuple[tuple[str | int, ...], object]] = [
     *(((*SERVICE, "state_directory"), bad) for bad in ("", "x", 1)),
     (("gates",), []),
     (("gates", "refs"), []),
+    (("github",), []),
+    (("github", "container_logs"), False),
+    *((("github", "container_log"), bad) for bad in ("no", 0, {"env": "A"})),
     *((("gates", "long_tags"), bad) for bad in ("yes", 1)),
     *((("gates", "source_refs"), bad) for bad in ([], "refs/heads/main", ["main"], [1])),
     *((("gates", "source_events"), bad) for bad in ([], "push", [1], ["push", "push"])),
@@ -168,6 +173,7 @@ def test_the_example_is_valid_for_schema_and_parser() -> None:
     )
     assert inventory.service("enforcer-backend").directory == "/opt/infra"
     assert inventory.gates == Gates()
+    assert inventory.github == Github()
 
 
 def test_every_commented_setting_of_the_example_is_valid_too() -> None:
@@ -243,6 +249,8 @@ def test_the_schema_knows_the_keys_and_defaults_of_the_parser() -> None:
     gates = SCHEMA["properties"]["gates"]["properties"]
     assert tuple(gates["source_refs"]["default"]) == Gates.source_refs
     assert tuple(gates["source_events"]["default"]) == Gates.source_events
+    github = SCHEMA["properties"]["github"]["properties"]
+    assert github["container_log"]["default"] == Github.container_log
     assert tuple(gates["source_events"]["items"]["enum"]) == workflow_events.LISTABLE
 
 
@@ -265,7 +273,7 @@ def test_the_reference_has_every_key() -> None:
     gates = SCHEMA["properties"]["gates"]
     tables = [
         *(SCHEMA["$defs"][name] for name in ("host", "service", "registry")),
-        *(gates, gates["properties"]["signature"]),
+        *(gates, gates["properties"]["signature"], SCHEMA["properties"]["github"]),
     ]
     for key in (key for table in tables for key in table["properties"]):
         assert f"\n| `{key}` |" in page
