@@ -105,6 +105,16 @@ def test_every_page_is_in_the_index() -> None:
     assert {page for page in PAGES if page.parent != ROOT} - linked == {ROOT / "docs/README.md"}
 
 
+def test_the_action_is_shown_pinned_by_a_commit() -> None:
+    """A tag can be moved to other code, and that code gets the key."""
+    pages = [*PAGES, *(ROOT / "docs/examples").glob("*.yml")]
+    uses = [
+        use for page in pages for use in re.findall(r"uses: *(\S+@\S+)", page.read_text("utf-8"))
+    ]
+    assert "OWNER/deployctl" in {use.partition("@")[0] for use in uses}
+    assert [use for use in uses if not re.fullmatch(r"[^@]+@[0-9a-f]{40}", use)] == []
+
+
 # ---------------------------------------------------------------- exit statuses and codes
 
 
