@@ -78,6 +78,10 @@ class Act:
             f"compose_files = {json.dumps([*COMPOSE_FILES, *more])}\n"
         )
 
+    def append_to_inventory(self, text: str) -> None:
+        with (self.runner.workspace / "inventory.toml").open("a") as file:
+            file.write(text)
+
     def __call__(self, tag: str = "", **inputs: str) -> Ran:
         """Use it; a deploy unless told otherwise."""
         return self.runner.action(**{**self.inputs, "tag": tag, **inputs})
@@ -226,6 +230,29 @@ def test_what_a_container_prints_forges_neither_a_command_nor_an_output(act: Act
     assert not commands(ran.summary.replace("```", ""))
     assert "the last honest line" in ran.summary
     assert "the last honest line" in ran.stderr
+    assert "DATABASE_URL=postgres://app:***@db/app PASSWORD=***" in ran.summary
+    assert "hunter2" not in ran.log + ran.summary
+
+
+@pytest.mark.thorough
+def test_a_containers_log_stays_out_of_a_job_and_is_there_at_a_terminal(
+    act: Act, client: Client
+) -> None:
+    client = Client(_beside(client.directory))
+    client.write_inventory({"vps": act.vps})
+    act.deployed(OLD)
+    act.write_inventory(act.vps.port, f'host_key = "{act.vps.fingerprint()}"')
+    act.append_to_inventory("[github]\ncontainer_log = false\n")
+
+    ran = act(EXITS_AT_ONCE.tag)
+
+    assert ran.exit_status == 6, ran.log
+    assert "FATAL" not in ran.log + ran.summary
+    command = f"deployctl follow vps {ran.outputs['run']}"
+    assert command in ran.summary
+    assert command in ran.stderr
+    followed = client.run(*command.split()[1:])
+    assert "FATAL: DATABASE_URL is not set" in followed.stderr
 
 
 def test_a_host_that_cannot_be_reached_is_named_and_fails_the_step(

@@ -72,6 +72,9 @@ def test_hostile_logs_are_shown_without_harm(deployed: Client, vps: Vps) -> None
     # The words themselves are what people look for.
     for ended in (plain, in_workflow):
         _assert_shows_words(ended)
+    # At a terminal it may be the very value that is wrong; in a job's log everybody can read it.
+    assert "hunter2" in plain.text
+    assert "hunter2" not in in_workflow.text
     assert any("last honest line" in line for line in document.json["error"]["details"])
     assert vps.served() == GOOD[0].tag
     assert [line["event"] for line in host.history(vps)].count("restored") == 3
