@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _Lines = Callable[[Sequence[str]], Sequence[str]]
 
-LEFT_OUT = "left out here, because the inventory says container_log = false"
+LEFT_OUT = "the log is left out here: the inventory says container_log = false"
 _COMPOSE_SAID = "compose-invalid"
 
 

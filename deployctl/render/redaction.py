@@ -21,7 +21,9 @@ _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_BODY = re.compile(r"[\s\w+/=:.,()|>\\\"'-]*+")
 _TOKEN_GOES_ON = re.compile(r"\s*+[\w.=-]{16,}+[\"',;\s]*+")
-_VALUE_STANDS_ALONE = re.compile(r"\s*+(?:-\s*+)?[\"'](?:[^\"'\\]++|\\.)*+[\"']?[\s,]*+")
+_VALUE_STANDS_ALONE = re.compile(
+    r"\s*+(?:-\s*+|string\([0-9]*+\) )?[\"'](?:[^\"'\\]++|\\.)*+[\"']?[\s,]*+"
+)
 # A shorter one is as likely to be a word: masked, it would vanish from the whole log.
 _SHORTEST_MASKED = 8
 _LONGEST_LINE = 16_384

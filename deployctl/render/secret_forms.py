@@ -130,12 +130,11 @@ def tokens(line: str) -> Iterator[Span]:
 
 # ---------------------------------------------------------------- headers, other commands
 
-_VALUE = r"[^\s\"',;]{4,}+"
 NAMED = (
     # https://www.rfc-editor.org/rfc/rfc9110#section-11.4: a scheme, then what proves who asks
     re.compile(
         r"(?i)\bauthorization\\?[\"']?\s{0,8}(?:[:=]|=>)\s{0,8}\\?[\"'\[b]{0,2}"
-        rf"(?:(?:basic|bearer|token|digest|negotiate|apikey)\s{{1,8}})?(?P<secret>{_VALUE})"
+        r"(?:basic|bearer|token|digest|negotiate|apikey)\s{1,8}(?P<secret>[^\s\"',;]{4,}+)"
     ),
     # https://www.rfc-editor.org/rfc/rfc6265#section-4: NAME=VALUE, more behind semicolons
     re.compile(
@@ -156,7 +155,17 @@ NAMED = (
     re.compile(
         r"\bcurl\s.{0,400}?\s(?:-u|--user)[ =]?[\"']?[^\s:\"']{1,80}:(?P<secret>[^\s\"']++)"
     ),
-    re.compile(r"\blogin\s.{0,200}?\s-p[ =]?[\"']?(?P<secret>[^\s\"']++)"),
+    re.compile(
+        r"\b(?:login|sshpass|mysql\w{0,10})\s(?:.{0,200}?\s)?-p[ =]?[\"']?(?P<secret>[^\s\"']++)"
+    ),
+    # .netrc
+    re.compile(r"\blogin\s{1,8}\S{1,80}\s{1,8}password\s{1,8}(?P<secret>\S++)"),
+    # <password>…</password>, and {"name": "DB_PASSWORD", "value": "…"} as containers list variables
+    re.compile(r"(?i)(?:password|passwd|secret|token|api_?key)>(?P<secret>[^<]++)"),
+    re.compile(
+        r"(?i)\bname\\?[\"']?\s{0,8}[=:]\s{0,8}\\?[\"'][\w.-]{0,60}?(?:password|passwd|secret|token|key)\\?[\"'],?"
+        r"\s{0,8}\\?[\"']?value\\?[\"']?\s{0,8}[=:]\s{0,8}\\?[\"'](?P<secret>[^\"'\\]++)"
+    ),
     # SQL
     re.compile(r"(?i)\b(?:password|identified\s{1,8}by)\s{1,8}E?'(?P<secret>[^']++)"),
 )
@@ -226,9 +235,12 @@ def _of_url(text: str, start: int) -> Iterator[Span]:
 _STRONG = (
     r"password|passwd|passphrase|passcode|pwd|secret|credentials?|(?<![A-Za-z0-9])creds"
     r"|(?:api|access|private|secret|signing|encryption|master|account|shared|license|auth)"
-    r"[_. -]?key|(?<=[_.-])pass"
+    r"[_. -]?key|(?<=[_.-])pass|(?<![A-Za-z])(?:bind|root|db)?pw|passwort"
 )
-_WEAK = r"token|jwt|(?<![A-Za-z])(?:auth|pass|sig)|signature|session(?:[_-]?(?:id|key))?|sessid"
+_WEAK = (
+    r"token|authorization|jwt|(?<![A-Za-z])(?:auth|pass|sig)|signature"
+    r"|session(?:[_-]?(?:id|key))?|sessid"
+)
 _NAME = rf"(?:(?P<strong>{_STRONG})|(?P<weak>{_WEAK}))(?:_?[0-9]{{1,2}}|_(?:base|old|new|value))?"
 _SEPARATOR = r"(?P<separator>\s{0,8}(?:=>|:=|={1,3}|:(?!:|//)|%3[ad])\s{0,8})"
 # A comma, semicolon or ampersand ends a value where another name or nothing follows.
@@ -237,14 +249,14 @@ _QUOTED = (
     r"[brfu]{0,2}(?:\"(?P<double>(?:[^\"\\]++|\\.)*+)|'(?P<single>(?:[^'\\]++|\\.)*+)"
     r"|\\{1,3}\"(?P<escaped>(?:(?!\\{1,3}\").)*+))"
 )
-_PAIR = re.compile(
-    rf"(?i:{_NAME}(?:\\{{0,3}}[\"'])?\]?{_SEPARATOR}(?:[a-z]{{0,20}}\((?=[\"']))?(?:{_QUOTED}|{_BARE}))"
-)
+# Some("…"), SecretStr('…'), string(7) "…"
+_TYPE = r"(?:[a-z]{1,20}\((?=[\"'])|string\([0-9]{1,9}\)\s(?=\"))?"
+_PAIR = re.compile(rf"(?i:{_NAME}(?:\\{{0,3}}[\"'])?\]?{_SEPARATOR}{_TYPE}(?:{_QUOTED}|{_BARE}))")
 _OPTION = re.compile(
     rf"(?i:(?<![\w-])--[\w-]{{0,40}}?{_NAME}(?P<separator>\s{{1,8}})(?!-)(?:{_QUOTED}|{_BARE}))"
 )
 _LAST = re.compile(
-    rf"(?i:(?:{_STRONG})(?:\\{{0,3}}[\"'])?\s{{0,8}}[:=]\s{{0,8}}[\[|>-]{{0,2}}\s{{0,8}}$)"
+    rf"(?i:(?:{_STRONG})(?:\\{{0,3}}[\"'])?\]?\s{{0,8}}[:=]\s{{0,8}}[\[|>-]{{0,2}}\s{{0,8}}$)"
 )
 _VALUES = ("double", "single", "escaped", "bare")
 
