@@ -36,6 +36,7 @@ GATE_OF = {
     "source-refused": "source",
     "model-refused": "model",
     "busy": "busy",
+    "lock-taken": "busy",
     "hold": "hold",
     "current-unexpected": "expect-current",
     "run-older": "order",

@@ -7,6 +7,7 @@ be known is a warning.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -331,6 +332,18 @@ def _repository(subject: Subject) -> str:
 
 def _state(subject: Subject) -> Iterator[Finding]:
     yield from _ruled(subject, "state", f"{subject.service.state_directory} can be written")
+    opened = subject.measures.open_files if subject.measures else ()
+    if opened:
+        directory = subject.service.state_directory
+        closing = " ".join(typed(posixpath.join(directory, name)) for name in opened)
+        yield _warning(
+            "state",
+            "state-open",
+            f"other users of the host can open {', '.join(opened)} in {directory}: who can open "
+            "the lock can keep every run from beginning",
+            "the next deploy, rollback, hold or unhold closes what belongs to "
+            f"{subject.facts.user}; or now, on the host, as root:\nchmod -R go= {closing}",
+        )
 
 
 def _logout(subject: Subject) -> Iterator[Finding]:
@@ -380,7 +393,14 @@ def _interrupted(subject: Subject) -> Iterator[Finding]:
 
 
 def _lock(subject: Subject) -> Iterator[Finding]:
-    yield _judged("lock", lambda: gates.not_busy(subject.facts, subject.host.name, wait=0))
+    directory = subject.service.state_directory
+    if subject.measures and subject.measures.blocked_by and not subject.facts.holder:
+        error = gates.lock_taken(subject.host.name, subject.measures.blocked_by, directory)
+        yield _problem("lock", error)
+    else:
+        yield _judged(
+            "lock", lambda: gates.not_busy(subject.facts, subject.host.name, directory, wait=0)
+        )
 
 
 def _hold(subject: Subject) -> Iterator[Finding]:

@@ -57,9 +57,17 @@ def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0
         hold=facts.hold.text if facts.hold else "",
         run_in_progress=facts.holder,
         interrupted_run=_interrupted_run(facts, service.name),
-        notes=recorded.problems,
+        notes=(*recorded.problems, *_lock_notes(facts)),
         seconds=seconds,
     )
+
+
+def _lock_notes(facts: HostFacts) -> Iterator[str]:
+    if facts.stranger:
+        yield (
+            "the lock is held by no run of deployctl, so no deploy or rollback can begin: "
+            f"{facts.stranger.text}; deployctl check says what to do"
+        )
 
 
 def state_of(
@@ -78,6 +86,8 @@ def state_of(
         return State.NOT_RUNNING
     if running is None:
         return State.MIXED
+    if not facts.history.readable:
+        return State.UNREADABLE
     last = facts.history.last_success(service)
     if last is None or last.release.tag != running.tag:
         return State.UNTRACKED

@@ -19,12 +19,14 @@ from typing import Any
 from deployctl import history
 from deployctl.compose import Configuration
 from deployctl.errors import HostError
-from deployctl.image import Reference, is_digest
-from deployctl.model import Action, Container, Health, LocalImage, UnfinishedRun
+from deployctl.image import Reference, is_digest, shown, typed
+from deployctl.model import Action, Container, Health, LocalImage, Stranger, UnfinishedRun
 
 REVISION_LABEL = "org.opencontainers.image.revision"
 _LABEL = "com.docker.compose."
 _SIGNATURE = "signature "
+_MOST_NAMES = 5
+_OWN_NAMES = frozenset(("lock", "history.jsonl", "reserve", "runs", "releases", "holds"))
 _TIMED_OUT = {124, 137, 143}  # of timeout, and of BusyBox's
 
 
@@ -77,8 +79,11 @@ class HostFacts:
         history: what is recorded.
         holder: who holds the lock; None: nobody.
         hold: a hold on the deploys of the service that was asked for; None: none.
-        foreign_files: state files that belong to another user; the last may be a word about their
-            directory: "not-writable", or "not-there" where the user may not make it.
+        foreign_files: state files that belong to another user.
+        state_access: to the state directory: "not-writable", or "not-there" where the user may not
+            make it; empty: it can be written, or not asked for.
+        state_owner: whose that directory is, where it is another user's.
+        stranger: what holds the lock and is no run of deployctl; None: nothing.
         free_kib: free disk space below the directory; None: not asked for.
         killed_at_logout: logind would kill a detached run.
         kept_tag: what the project's .env says the tag is; empty: nothing, or not asked for.
@@ -106,6 +111,9 @@ class HostFacts:
     hold: Hold | None = None
     foreign_files: tuple[str, ...] = ()
     free_kib: int | None = None
+    state_access: str = ""
+    state_owner: str = ""
+    stranger: Stranger | None = None
     killed_at_logout: bool = False
     kept_tag: str = ""
     env_file_problems: tuple[str, ...] = ()
@@ -171,6 +179,8 @@ class Measures:
         image_kib: free disk space where docker keeps images; None: not known.
         state_kib: the same for deployctl's own files.
         reserve: bytes that are set aside there for a run's outcome; 0: none.
+        open_files: names of deployctl's own in the state directory that other users can open.
+        blocked_by: what is no run, and keeps one from taking the lock; None: nothing.
         registry: what a fetch of a tag that nobody has pushed said; None: not asked.
     """
 
@@ -180,6 +190,8 @@ class Measures:
     image_kib: int | None = None
     state_kib: int | None = None
     reserve: int = 0
+    open_files: tuple[str, ...] = ()
+    blocked_by: Stranger | None = None
     registry: FetchFailure | None = None
 
 
@@ -233,7 +245,10 @@ def read_probe(output: bytes) -> HostFacts:
         history=recorded,
         holder=_holder(facts, recorded),
         hold=_hold(_output(facts, "hold")),
-        foreign_files=_lines(_output(facts, "foreign").data),
+        foreign_files=_names(_output(facts, "foreign").data),
+        state_access=_state_access(facts),
+        state_owner=_state_owner(facts),
+        stranger=read_stranger(_output(facts, "stranger").data) if "stranger" in facts else None,
         free_kib=free_kib(_output(facts, "disk")),
         killed_at_logout=facts.get("logout", {}).get("kills") == "yes",
         kept_tag=next(iter(_lines(_output(facts, "kept-tag").data)), ""),
@@ -306,6 +321,10 @@ def read_measures(output: bytes) -> Measures:
         image_kib=free_kib(_output(facts, "image-disk")),
         state_kib=free_kib(_output(facts, "state-disk")),
         reserve=_number(_output(facts, "reserve")),
+        open_files=tuple(n for n in _output(facts, "open").lines if n in _OWN_NAMES),
+        blocked_by=read_stranger(_output(facts, "blocked").data)
+        if _output(facts, "blocked").status != 0
+        else None,
     )
 
 
@@ -319,6 +338,15 @@ def read_holder(data: bytes) -> UnfinishedRun:
         return UnfinishedRun()
     names = ("run", "by", "action", "service", "tag", "since")
     return UnfinishedRun(**{name: str(value.get(name, "")) for name in names})
+
+
+def read_stranger(data: bytes) -> Stranger:
+    """Read "PID USER COMMAND", as host/lock.sh has it; what is not that is a stranger unseen."""
+    words = " ".join(_lines(data)).split(" ", maxsplit=2)
+    if len(words) != len(("pid", "user", "command")) or not _is_number(words[0]):
+        return Stranger()
+    pid, user, command = words
+    return Stranger(pid, shown(user) if typed(user) != user else user, shown(command.strip()))
 
 
 def read_hold(data: bytes) -> Hold:
@@ -462,9 +490,14 @@ def _paths(output: bytes) -> tuple[str, ...]:
 def _history(facts: Mapping[str, Mapping[str, Any]]) -> history.History:
     output = _output(facts, "history")
     if output.status != 0:
-        return history.History(
-            problems=("the history file is there but cannot be read",), readable=False
+        owner = _state_owner(facts)
+        problem = (
+            f"deployctl's directory on the host is {owner}'s, and this login may not look into it: "
+            f"what is recorded, held or under way is not known; ask as {owner}"
+            if owner
+            else "the history file is there but cannot be read"
         )
+        return history.History(problems=(problem,), readable=False)
     size = _integer(facts.get("history-size", {"bytes": len(output.data)}), "bytes")
     return history.parse(output.data, size=size)
 
@@ -477,6 +510,17 @@ def _holder(
         return None
     holder = read_holder(_output(facts, "holder").data)
     return None if recorded.has_ended(holder.run) else holder
+
+
+def _state_access(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    access = str(facts.get("state", {}).get("access", ""))
+    return access if access in {"not-writable", "not-there"} else ""
+
+
+def _state_owner(facts: Mapping[str, Mapping[str, Any]]) -> str:
+    """A login that can be typed; empty: the directory is the user's own, or not known whose."""
+    owner = next(iter(_output(facts, "state-owner").lines), "")
+    return typed(owner) if owner else ""
 
 
 def _hold(output: Output) -> Hold | None:
@@ -525,6 +569,11 @@ def _served_digest(pull: bytes, digests: Iterable[str]) -> str:
 
 
 # ---------------------------------------------------------------- small change
+
+
+def _names(data: bytes) -> tuple[str, ...]:
+    """Names that end with a NUL each; one that was cut off does not."""
+    return tuple(name.decode("utf-8", "replace") for name in data.split(b"\0")[:-1])[:_MOST_NAMES]
 
 
 def _lines(data: bytes) -> tuple[str, ...]:

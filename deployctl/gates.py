@@ -6,6 +6,7 @@ that the user sees, with the rule, the evidence and what to do instead; a pass i
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,9 +14,9 @@ from deployctl.compose import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
 from deployctl.facts import FetchedImage, Hold, HostFacts
 from deployctl.history import Entry, History
-from deployctl.image import is_digest, shown, tag_problem
+from deployctl.image import is_digest, shown, tag_problem, typed
 from deployctl.inventory import Gates, Registry, Service, Signature
-from deployctl.model import Container, Origin, Release, UnfinishedRun, WorkflowRun
+from deployctl.model import Container, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
 from deployctl.workflow_events import LISTABLE, WORKFLOW_RUN, WorkflowEvent, is_pull_request
 
@@ -221,11 +222,40 @@ def model_is_compose(service: Service) -> Verdict:
     return Verdict("model", True, "compose")
 
 
-def not_busy(facts: HostFacts, host: str, *, wait: float) -> Verdict:
-    """Nobody else changes the host now; the transaction's lock has the last word."""
+def not_busy(facts: HostFacts, host: str, directory: str, *, wait: float) -> Verdict:
+    """Nobody else changes the host now; the transaction's lock has the last word.
+
+    Args:
+        facts: of the host.
+        host: its name.
+        directory: deployctl's own on it.
+        wait: seconds to wait for another run.
+    """
     if facts.holder and not wait:
         raise busy(host, facts.holder)
-    return Verdict("busy", True, "another run is waited for" if facts.holder else "no other run")
+    if facts.stranger and not wait:
+        raise lock_taken(host, facts.stranger, directory)
+    waited_for = facts.holder or facts.stranger
+    return Verdict("busy", True, "another run is waited for" if waited_for else "no other run")
+
+
+def lock_taken(host: str, stranger: Stranger, directory: str) -> BusyError:
+    """Return the error for a lock that is held by something else than a run.
+
+    Args:
+        host: its name.
+        stranger: what holds it, as far as that can be seen.
+        directory: deployctl's own on the host, in which the lock is.
+    """
+    lock = typed(posixpath.join(directory, "lock"))
+    look = f"ps -o user,pid,lstart,args -p {stranger.pid}\n" if stranger.pid else ""
+    return BusyError(
+        "lock-taken",
+        f"the lock in {directory} on {host} is held by no run of deployctl, but by {stranger.text}",
+        hint="end it if it has no business there. On the host, as root: the last line keeps other "
+        "users from the lock, the others show who has it:\n"
+        f"{look}fuser -v {lock}\nchmod go= {lock}",
+    )
 
 
 def busy(host: str, holder: UnfinishedRun) -> BusyError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from deployctl.errors import BusyError, DeployctlError, HostError, UsageError
-from deployctl.facts import Hold, decode, read_hold, read_holder
-from deployctl.image import shown
-from deployctl.model import Origin, UnfinishedRun
+from deployctl.facts import Hold, decode, read_hold, read_holder, read_stranger
+from deployctl.image import shown, typed
+from deployctl.model import Origin, Stranger, UnfinishedRun
 
 LONGEST_REASON = 200
 """Characters; a reason stands in one line of a table."""
@@ -21,7 +22,7 @@ NONE_SEEN = "null"
 """Stands for "there is no hold" where the script is told what it may replace."""
 
 # No set: what the host says may not be hashable.
-_OUTCOMES = ("set", "held", "lifted", "none", "failed")
+_OUTCOMES = ("set", "held", "lifted", "none", "failed", "blocked")
 
 
 class HoldOutcome(StrEnum):
@@ -64,11 +65,12 @@ class Answer:
 
     Attributes:
         outcome: "set", "held" (there is another than the one to replace), "lifted", "none" or
-            "failed" (it cannot be written there).
+            "failed" (it cannot be written there) or "blocked" (somebody keeps the turn to himself).
         before: the hold that it found; None: none.
         now: the hold that there is now; None: none.
         seen: `now` as the script showed it, to be replaced by another call.
         holder: who held the run's lock when the hold was there; None: nobody.
+        stranger: after "blocked": what keeps others from setting or lifting one; None otherwise.
     """
 
     outcome: str
@@ -76,6 +78,7 @@ class Answer:
     now: Hold | None
     seen: str
     holder: UnfinishedRun | None
+    stranger: Stranger | None = None
 
 
 def checked_reason(text: str) -> str:
@@ -120,13 +123,15 @@ def read_answer(output: bytes) -> Answer:
     if not lines or lines[0].get("outcome") not in _OUTCOMES:
         raise _garbled()
     first = lines[0]
-    holders = [read_holder(decode(line.get("holder"))) for line in lines[1:]]
+    holders = [decode(line.get("holder")) for line in lines[1:]]
+    blocked = first["outcome"] == "blocked"
     return Answer(
         outcome=str(first["outcome"]),
         before=_hold(first.get("before")),
         now=_hold(first.get("now")),
         seen=json.dumps(first.get("now")),
-        holder=holders[0] if holders else None,
+        holder=read_holder(holders[0]) if holders and not blocked else None,
+        stranger=read_stranger(holders[0] if holders else b"") if blocked else None,
     )
 
 
@@ -160,15 +165,27 @@ def may_replace(found: Hold, origin: Origin) -> bool:
     return found.by == origin.by
 
 
-def set_result(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
+def set_result(
+    answer: Answer, host: str, service: str, reason: str, directory: str = ""
+) -> HoldResult:
     """Return how setting a hold went.
 
+    Args:
+        answer: of the host.
+        host: its name.
+        service: whose deploys were to be held.
+        reason: why.
+        directory: deployctl's own on the host.
+
     Raises:
-        BusyError: somebody else's hold is set.
+        BusyError: somebody else's hold is set, or somebody keeps the holds locked.
         HostError: it cannot be written there.
     """
+    state = f"deploys of {service} on {host} are not held"
+    if answer.stranger:
+        raise _blocked(host, "set", state, directory, answer.stranger)
     if answer.outcome == "failed":
-        raise _unwritable(host, "set", f"deploys of {service} on {host} are not held")
+        raise _unwritable(host, "set", state)
     if answer.outcome == "held":
         return _found(answer, host, service, reason)
     return HoldResult(
@@ -193,14 +210,18 @@ def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
     )
 
 
-def lifted_result(answer: Answer, host: str, service: str) -> HoldResult:
-    """Return how lifting a hold went.
+def lifted_result(answer: Answer, host: str, service: str, directory: str = "") -> HoldResult:
+    """Return how lifting a hold went; the arguments are those of set_result.
 
     Raises:
+        BusyError: somebody keeps the holds locked.
         HostError: it cannot be removed there.
     """
+    state = f"deploys of {service} on {host} are still held"
+    if answer.stranger:
+        raise _blocked(host, "lifted", state, directory, answer.stranger)
     if answer.outcome == "failed":
-        raise _unwritable(host, "lifted", f"deploys of {service} on {host} are still held")
+        raise _unwritable(host, "lifted", state)
     outcome = HoldOutcome.LIFTED if answer.outcome == "lifted" else HoldOutcome.NONE
     return HoldResult(host, service, outcome, before=answer.before)
 
@@ -212,6 +233,19 @@ def _unwritable(host: str, what: str, state: str) -> HostError:
         state=state,
         hint="is the disk full, or does the state directory belong to another user? This says so:\n"
         "deployctl check",
+    )
+
+
+def _blocked(host: str, what: str, state: str, directory: str, stranger: Stranger) -> BusyError:
+    look = f"ps -o user,pid,lstart,args -p {stranger.pid}\n" if stranger.pid else ""
+    return BusyError(
+        "lock-taken",
+        f"the hold cannot be {what} on {host}: the directory of the holds is locked by "
+        f"{stranger.text}",
+        state=state,
+        hint="end it if it has no business there, and run the command again; deployctl has just "
+        "closed the directory to other users. On the host, as root, this shows who has it:\n"
+        f"{look}fuser -v {typed(posixpath.join(directory, 'holds'))}",
     )
 
 

@@ -37,6 +37,7 @@ class State(StrEnum):
     NOT_RUNNING = "not running"
     INTERRUPTED = "interrupted"
     DEPLOYING = "deploying"
+    UNREADABLE = "unreadable"
     UNREACHABLE = "unreachable"
 
 
@@ -159,6 +160,30 @@ class UnfinishedRun:
     def follow_command(self, host: str) -> str:
         """Return what to type to watch it; empty where its id is none that can be typed."""
         return f"deployctl follow {host} {self.run}" if is_run_id(self.run) else ""
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """What holds a lock of deployctl's and is no run of it.
+
+    What cannot be seen from where deployctl asks is empty.
+
+    Attributes:
+        pid: of the process.
+        user: whose it is.
+        command: its command line, cut.
+    """
+
+    pid: str = ""
+    user: str = ""
+    command: str = ""
+
+    @property
+    def text(self) -> str:
+        """In words, for a message."""
+        if not self.pid:
+            return "a process that cannot be seen with this login"
+        return f"process {self.pid} of {self.user}: {self.command}"
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from deployctl.errors import (
     OutcomeUnknownError,
     RestoredError,
 )
-from deployctl.facts import Output, free_kib, read_hold
+from deployctl.facts import Output, free_kib, read_hold, read_stranger
 from deployctl.gates import busy, held
 from deployctl.image import shown, typed
 from deployctl.readiness import disk_full, env_file_foreign
-from deployctl.transcript import Transcript
+from deployctl.transcript import STRANGER, Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
 CHANGED_MEANWHILE = "changed-meanwhile"
@@ -24,6 +24,8 @@ ENV_FILE = ".env"
 """What transact.sh refuses to begin without being able to replace."""
 DISK_FULL = "disk-full"
 """Why else it refuses to begin."""
+STATE_CLOSED = "state-closed"
+"""Why it cannot say anything of a run."""
 
 REASONS = {
     "tag-failed": "docker could not name the image",
@@ -189,6 +191,8 @@ def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
 
 
 def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> DeployctlError:
+    if transcript.end == "busy" and transcript.what == STRANGER:
+        return _lock_taken(transcript, host, service)
     if transcript.end == "busy":
         return busy(host, transcript.holder())
     if transcript.end == "changed" and transcript.what == "hold" and not transcript.waited:
@@ -201,19 +205,8 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
             f"{what} on {host} while this command was deciding",
             hint=f"look at it, and run the command again:\ndeployctl {look} {service}",
         )
-    if transcript.end == "refused" and transcript.what == ENV_FILE:
-        return env_file_foreign(transcript.lines, host)
-    if transcript.end == "refused" and transcript.what == DISK_FULL:
-        directory = next(iter(transcript.lines), "")
-        return disk_full(directory, host, free_kib(Output(transcript.text, 0)))
     if transcript.end == "refused":
-        return HostError(
-            "cannot-record",
-            f"{_RECORDS.get(transcript.what, 'the record')} on {host} cannot be written, "
-            "and what cannot be recorded is not begun",
-            hint="does it belong to another user, or is it on a read-only disk? This says so:\n"
-            f"deployctl check {service}".rstrip(),
-        )
+        return _refused(transcript, host, service, run)
     if transcript.end == "unknown-run":
         return HostError(
             "unknown-run",
@@ -224,6 +217,39 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
         "cancelled",
         f"the connection to {host} broke before run {run} began; it was cancelled",
         hint=_START_AGAIN,
+    )
+
+
+def _refused(transcript: Transcript, host: str, service: str, run: str) -> HostError:
+    if transcript.what == ENV_FILE:
+        return env_file_foreign(transcript.lines, host)
+    if transcript.what == DISK_FULL:
+        directory = next(iter(transcript.lines), "")
+        return disk_full(directory, host, free_kib(Output(transcript.text, 0)))
+    if transcript.what == STATE_CLOSED:
+        return HostError(
+            "state-foreign",
+            f"deployctl's own files on {host} are another user's, and this login may not look into "
+            f"them: whether there was a run {run} is not known",
+            hint="ask with the login that deploys; this says whose they are:\n"
+            f"deployctl status {service}".rstrip(),
+        )
+    return HostError(
+        "cannot-record",
+        f"{_RECORDS.get(transcript.what, 'the record')} on {host} cannot be written, "
+        "and what cannot be recorded is not begun",
+        hint="does it belong to another user, or is it on a read-only disk? This says so:\n"
+        f"deployctl check {service}".rstrip(),
+    )
+
+
+def _lock_taken(transcript: Transcript, host: str, service: str) -> BusyError:
+    return BusyError(
+        "lock-taken",
+        f"the lock on {host} is held by no run of deployctl, but by "
+        f"{read_stranger(transcript.text).text}",
+        hint="end it if it has no business there. This says how to look at it:\n"
+        f"deployctl check {service}".rstrip(),
     )
 
 

@@ -191,15 +191,22 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
 
 
 def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
-    if not facts.foreign_files:
+    if not facts.foreign_files and not facts.state_access:
         return
     directory, user = service.state_directory, typed(facts.user)
     command = f"chown -R {user} {shlex.quote(directory)}"
-    match facts.foreign_files[-1]:
+    instead = "set state_directory in the inventory"
+    match facts.state_access:
         case "not-there":
             what = f"{directory} on {host.name} is not there, and {facts.user} may not make it"
             group = typed(facts.group or facts.user)
             command = f"install -d -o {user} -g {group} -m 0700 {shlex.quote(directory)}"
+        case "not-writable" if facts.state_owner:
+            what = (
+                f"{directory} on {host.name} is {facts.state_owner}'s, and {facts.user} may not "
+                "write in it"
+            )
+            instead = f"deploy as {facts.state_owner} (user in [hosts.{host.name}])"
         case "not-writable":
             what = f"{directory} on {host.name} cannot be written by {facts.user}"
         case _:
@@ -208,12 +215,13 @@ def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
     yield HostError(
         "state-foreign",
         what,
-        hint=f"set state_directory in the inventory, or on the host, as root:\n{command}",
+        hint=f"{instead}, or on the host, as root:\n{command}",
     )
 
 
 def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
-    if not facts.history.readable:
+    # In another user's directory, the rule about that says why.
+    if not facts.history.readable and not facts.state_owner:
         path = posixpath.join(service.state_directory, "history.jsonl")
         yield HostError(
             "history-unreadable",

@@ -28,7 +28,12 @@ FOLLOW_LIMIT = 3600.0
 
 _HOST = Path(__file__).with_name("host")
 # Functions that scripts share; they are sent in front.
-_PARTS = {"probe.sh": ("env_file.sh",), "transact.sh": ("env_file.sh",)}
+_PARTS = {
+    "probe.sh": ("env_file.sh", "lock.sh"),
+    "transact.sh": ("env_file.sh", "private.sh", "lock.sh"),
+    "hold.sh": ("private.sh", "lock.sh"),
+    "check.sh": ("private.sh", "lock.sh"),
+}
 
 
 def new_run_id(now: datetime) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 
 from deployctl import history
 from deployctl.errors import HostError
-from deployctl.facts import decode, read_holder
-from deployctl.model import UnfinishedRun
+from deployctl.facts import decode, read_holder, read_stranger
+from deployctl.model import Stranger, UnfinishedRun
 
 _ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled", "unknown-run"})
+STRANGER = "stranger"
+"""What a "busy" is about where no run holds the lock."""
 _LONGEST = 1e9
 _LOGS = frozenset({"container-log", "health-log", "run-log"})
 
@@ -79,13 +81,13 @@ def hear(transcript: Transcript, line: bytes) -> Transcript:
         return transcript  # its text cannot be read
 
 
-def waiting_for(line: bytes) -> UnfinishedRun | None:
+def waiting_for(line: bytes) -> UnfinishedRun | Stranger | None:
     """Return who holds the lock, if the line asks the client whether it still waits."""
     event = _event(line)
     if event.get("event") != "waiting":
         return None
     try:
-        return read_holder(_text(event))
+        return (read_stranger if event.get("what") == STRANGER else read_holder)(_text(event))
     except HostError:
         return UnfinishedRun()
 

@@ -13,13 +13,15 @@ export LC_ALL
 docker_limit=30 # seconds for one docker call
 
 main() {
-    state_directory=$1 kept_repository=$2
+    state=$1 kept_repository=$2
     emit docker limited docker version --format '{{.Server.Version}}'
     emit compose limited docker compose version --short
     emit image-sizes image_sizes
     emit image-disk image_disk
     emit state-disk state_disk
     emit reserve reserve
+    emit open show_open
+    emit blocked blocked_lock
 }
 
 # Prints fact NAME with what COMMAND says on its standard output, and its exit status.
@@ -51,7 +53,7 @@ image_disk() {
 
 # Of the nearest directory that is there: a first run makes the others.
 state_disk() {
-    there=$state_directory
+    there=$state
     until [ -e "$there" ]; do
         there=$(dirname "$there")
     done
@@ -61,7 +63,23 @@ state_disk() {
 # What transact.sh has set aside there for the outcome, in bytes; nothing: it is used up, or was
 # never made.
 reserve() {
-    [ ! -s "$state_directory/reserve" ] || wc -c <"$state_directory/reserve"
+    [ ! -s "$state/reserve" ] || wc -c <"$state/reserve"
+}
+
+# Also a lock that is only shared keeps a run from taking it. Other probes and this one hold it for
+# an instant; what is no run and holds it longer is named, and makes this fail.
+blocked_lock() {
+    [ -r "$state/lock" ] || return 0
+    attempts=0
+    until (flock -n 6) 6<"$state/lock"; do
+        ! is_held_by_a_run || return 0
+        attempts=$((attempts + 1))
+        if [ "$attempts" -ge 5 ]; then
+            show_who_locks "$state/lock"
+            return 1
+        fi
+        sleep 0.1
+    done
 }
 
 main "$@"

@@ -6,7 +6,8 @@
 # "WORD USER PATH". Nothing: it can be replaced, and the new one will look like the old.
 env_file_problems() {
     asking=$(id -un)
-    if ! target=$(readlink -f "$1"); then
+    # A link that leads to a name with a line break would make lines of its own.
+    if ! target=$(readlink -f "$1") || [ "$(printf '%s' "$target" | wc -l)" -gt 0 ]; then
         printf 'link %s %s\n' "$asking" "$1"
         return
     fi

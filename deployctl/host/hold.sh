@@ -13,11 +13,11 @@
 set -u
 LC_ALL=C
 export LC_ALL
-umask 022
+umask 077
 
 main() {
     verb=$1 state=$2 service=$3
-    holds=$state/holds hold=$state/holds/$service
+    holds=$state/holds hold=$state/holds/$service blocked=no
     case $verb in
         set) set_hold "$4" "$5" ;;
         lift) lift_hold ;;
@@ -27,8 +27,8 @@ main() {
 
 set_hold() {
     before=null
-    if ! { mkdir -p "$holds" && take_turn; }; then
-        answer failed
+    if ! { make_state && mkdir -p "$holds" && take_turn; }; then
+        answer_refused
     elif [ "$before" != "$2" ]; then
         answer held
     elif write_hold "$1"; then
@@ -41,11 +41,24 @@ set_hold() {
 
 # Two who set or lift it at once do so one after the other.
 take_turn() {
-    exec 8<"$holds"
-    timeout 10 flock 8 || return 1
-    # What somebody left behind who was killed while writing.
-    rm -f "$holds/.$service".*
+    command exec 8<"$holds" || return 1
+    timeout 10 flock 8 || {
+        blocked=yes
+        return 1
+    }
+    remove_leftovers
     before=$(show_hold)
+}
+
+# What somebody left behind who was killed while writing: named after the service and a process. A
+# service may be called like another one's file, up to a dot.
+remove_leftovers() {
+    for left in "$holds/.$service."*; do
+        case ${left#"$holds/.$service."} in
+            *[!0-9]*) ;;
+            *) rm -f "$left" ;;
+        esac
+    done
 }
 
 # Whole or not at all, and on the disk: a hold that a power cut takes back is none.
@@ -62,13 +75,14 @@ write_hold() {
 
 lift_hold() {
     before=null
+    make_private
     if ! is_held; then
         answer none
     elif take_turn && rm -f "$hold" && ! is_held; then
         sync "$holds" 2>/dev/null || sync
         answer lifted
     else
-        answer failed
+        answer_refused
     fi
 }
 
@@ -97,17 +111,22 @@ answer() {
     printf '{"outcome":"%s","before":%s,"now":%s}\n' "$1" "$before" "$(show_hold)"
 }
 
-# A run that has its outcome holds the lock while it tidies up, and changes nothing any more.
-say_holder() {
-    if [ -e "$state/lock" ] && ! (flock -n -s 9) 9<"$state/lock" && ! holder_is_done; then
-        printf '{"outcome":"busy","holder":"%s"}\n' "$(encode <"$state/lock")"
+# It was not done; where somebody keeps the turn to himself, who that is comes in a second line.
+answer_refused() {
+    if [ "$blocked" = yes ]; then
+        answer blocked
+        printf '{"outcome":"busy","holder":"%s"}\n' "$(show_who_locks "$holds" | encode)"
+    else
+        answer failed
     fi
 }
 
-holder_is_done() {
-    read -r now_held <"$state/lock"
-    now_held=${now_held#*\"run\":\"}
-    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
+say_holder() {
+    look_at_lock
+    # shellcheck disable=SC2154 # look_at_lock has set it
+    if [ "$lock" = held ] && ! holder_is_done; then
+        printf '{"outcome":"busy","holder":"%s"}\n' "$(encode <"$state/lock")"
+    fi
 }
 
 main "$@"

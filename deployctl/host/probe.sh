@@ -189,14 +189,15 @@ compose_config() {
 state_facts() {
     # Twice: of a run that ends in between, the history that was read may lack the outcome, and of
     # one that begins, the first look cannot know. Neither was interrupted.
-    lock=free
-    look_at_lock
+    state_fact
+    look_at_holder
     history_fact
-    [ "$lock" = held ] || look_at_lock
+    [ "$lock" = held ] || look_at_holder
     lock_fact
     emit hold show_hold "$state/holds/$service"
     [ "$mode" = change ] || return 0
     emit foreign foreign_files
+    state_access_fact
     emit disk df -Pk "$directory"
     emit kept-tag kept_tag
     [ -z "$env_file" ] || emit env-file env_file_problems "$env_file"
@@ -231,40 +232,63 @@ history_fact() {
 }
 
 history_tail() {
+    ! state_is_closed || return 1
     [ -e "$state/history.jsonl" ] || return 0
     head -c "$1" "$state/history.jsonl" | tail -c "$history_bytes"
     [ -f "$state/history.jsonl" ] && [ -r "$state/history.jsonl" ]
 }
 
-# A shared lock is tried, so that probes do not disturb each other.
-look_at_lock() {
-    if [ -e "$state/lock" ]; then
-        (flock -n -s 9) 9<"$state/lock" || holder_is_done || lock=held
-    fi
+look_at_holder() {
+    look_at_lock
+    if [ "$lock" = held ] && holder_is_done; then lock=free; fi
 }
 
 lock_fact() {
     printf '{"fact":"lock","state":"%s"}\n' "$lock"
-    [ "$lock" = free ] || emit holder cat "$state/lock"
+    case $lock in
+        held) emit holder cat "$state/lock" ;;
+        stranger) emit stranger show_who_locks "$state/lock" ;;
+        *) ;;
+    esac
 }
 
-# A run that has its outcome holds the lock while it tidies up, and changes nothing any more.
-holder_is_done() {
-    read -r now_held <"$state/lock"
-    now_held=${now_held#*\"run\":\"}
-    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
+# Where the directory is another user's: whose, and whether this one may look into it.
+# shellcheck disable=SC3067 # -O: dash and BusyBox have it
+state_fact() {
+    if [ -d "$state" ] && ! [ -O "$state" ]; then
+        emit state-owner owner_of "$state"
+    fi
 }
 
-# What another user (root, most often) made there makes a later write fail.
+owner_of() {
+    read -r _ _ owner _ <<LISTED
+$(ls -ldL "$1")
+LISTED
+    printf '%s\n' "$owner"
+}
+
+# Nothing in it can be seen, not even that there is something.
+state_is_closed() {
+    [ -d "$state" ] && ! [ -x "$state" ]
+}
+
+# What another user (root, most often) made there makes a later write fail. A name may have
+# anything in it, line breaks, too: each ends with a NUL.
 foreign_files() {
-    if [ -d "$state" ]; then
-        find "$state" -maxdepth 1 ! -user "$(id -u)" | head -n 5
-    fi
+    [ -d "$state" ] || return 0
+    # shellcheck disable=SC2016 # the inner shell expands it
+    find "$state" -maxdepth 1 ! -user "$(id -u)" \
+        -exec sh -c 'printf "%s\\0" "$@"' names {} + 2>/dev/null | head -c 4096
+}
+
+state_access_fact() {
+    access=ok
     if [ -e "$state" ]; then
-        [ -w "$state" ] || echo not-writable
+        [ -w "$state" ] || access=not-writable
     else
-        can_be_made "$state" || echo not-there
+        can_be_made "$state" || access=not-there
     fi
+    printf '{"fact":"state","access":"%s"}\n' "$access"
 }
 
 can_be_made() {

@@ -14,7 +14,7 @@
 set -u
 LC_ALL=C
 export LC_ALL
-umask 022
+umask 077
 
 docker_limit=30      # seconds for one docker call that only asks
 up_limit=300         # seconds for one `docker compose up` or stop
@@ -24,6 +24,11 @@ runs_kept=20         # directories in runs/
 reserve_blocks=16    # of 4 KiB, freed when the disk is full
 record_blocks=4      # of 4 KiB: what a run writes at least, its outcome included
 restarts_tolerated=3 # a container that restarts this often will not become healthy
+
+# What the names in runs/ and releases/ look like: the client makes them, and nothing else goes.
+digit='[0-9]' hex='[0-9a-f]'
+digits6=$digit$digit$digit$digit$digit$digit hex4=$hex$hex$hex$hex
+run_pattern=$digit$digit${digits6}t${digits6}z-$hex4$hex4
 
 main() {
     script=$1 verb=$2
@@ -128,8 +133,8 @@ prepare_state_directory() {
 }
 
 make_state_directory() {
-    mkdir -p "$state" &&
-        (umask 077 && mkdir -p "$state/runs" "$state/releases") &&
+    make_state &&
+        mkdir -p "$state/runs" "$state/releases" &&
         touch "$state/lock" "$history"
 }
 
@@ -145,16 +150,23 @@ free_reserve() {
     rm -f "$state/reserve"
 }
 
-# A probe or a follower holds the lock shared for an instant, and a run that has its outcome until
-# it has tidied up: those are no holders.
+# A probe or a follower holds the lock for an instant, and a run that has its outcome until it has
+# tidied up: those are no holders.
 take_lock() {
-    attempts=0
+    attempts=0 strange=0
     until flock -n 9; do
         attempts=$((attempts + 1))
-        if [ "$attempts" -lt 5 ] || { [ "$attempts" -lt 100 ] && holder_is_done; }; then
+        if [ "$attempts" -lt 5 ]; then
             sleep 0.1
+        elif is_held_by_a_run; then
+            strange=0
+            { [ "$attempts" -lt 100 ] && holder_is_done && sleep 0.1; } ||
+                wait_turn holder "$(cat "$state/lock")" || return 1
         else
-            wait_turn || return 1
+            # One run may have ended, and another begun, since the lock was tried.
+            strange=$((strange + 1))
+            { [ "$strange" -lt 3 ] && sleep 0.1; } ||
+                wait_turn stranger "$(show_who_locks "$state/lock")" || return 1
         fi
     done
 }
@@ -164,21 +176,15 @@ name_holder() {
     printf '%s\n' "$holder" >"$state/lock"
 }
 
-holder_is_done() {
-    read -r now_held <"$state/lock"
-    now_held=${now_held#*\"run\":\"}
-    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
-}
-
-# The client must answer each time: one that went away deploys nothing later on.
+# wait_turn KIND WHO: the client must answer each time: one that went away deploys nothing later on.
 wait_turn() {
     now=$(uptime)
     : "${wait_until:=$((now + wait * 100))}"
     if [ "$now" -ge "$wait_until" ]; then
-        say_encoded busy holder "$(cat "$state/lock")"
+        say_encoded busy "$1" "$2"
         return 1
     fi
-    say_encoded waiting holder "$(cat "$state/lock")"
+    say_encoded waiting "$1" "$2"
     timeout 20 sh -c 'read -r answer' || return 1
     sleep 0.3
 }
@@ -200,7 +206,7 @@ write_claim() {
 }
 
 make_run_directory() {
-    (umask 077 && mkdir "$run_directory" 2>/dev/null)
+    mkdir "$run_directory" 2>/dev/null
 }
 
 say_unclaimed() {
@@ -217,7 +223,8 @@ has_room() {
 }
 
 finds_room() {
-    room=$1/.deployctl-$run # no file of anybody else has that name
+    # Where others may write, too, a name that they can guess may be a link of theirs.
+    room=$(mktemp "$1/.deployctl-XXXXXX" 2>/dev/null) || return 1
     dd if=/dev/zero of="$room" bs=4096 count="$record_blocks" conv=fsync 2>/dev/null
     found_room=$?
     rm -f "$room"
@@ -265,7 +272,6 @@ nothing_changed() {
 resolve_configuration() {
     shift "$option_words"
     (
-        umask 077
         answer=$(limited env "$tag_variable=$placeholder" "$@" --profile '*' config --format json \
             2>>"$run_directory/log") || exit 1
         hash=$(printf '%s\n' "$answer" | sha256sum)
@@ -289,6 +295,8 @@ follow_run() {
     # The directory may not be there yet either: then the claim makes it.
     if [ "$cancel" = yes ] && prepare_state_directory && claim_run cancelled; then
         say '{"event":"cancelled"}'
+    elif is_closed "$state" || is_closed "$state/runs"; then
+        say '{"event":"refused","what":"state-closed"}'
     elif ! [ -d "$run_directory" ]; then
         say '{"event":"unknown-run"}'
     elif grep -q '^cancelled' "$run_directory/claim" 2>/dev/null; then
@@ -298,6 +306,11 @@ follow_run() {
     else
         follow
     fi
+}
+
+# Whether another user's directory keeps this one from seeing what is in it.
+is_closed() {
+    [ -d "$1" ] && ! [ -x "$1" ]
 }
 
 # Passes the run's events on until its outcome is there or nobody holds the lock for it.
@@ -452,7 +465,7 @@ compose_up_service() {
 with_tag() {
     tag_value=$1
     shift
-    timeout -k 10 "$up_limit" env "$tag_variable=$tag_value" "$@"
+    (umask 022 && exec timeout -k 10 "$up_limit" env "$tag_variable=$tag_value" "$@")
 }
 
 fail() {
@@ -658,8 +671,6 @@ stop_service() {
 
 # A recreate that was cut off leaves the new container under the name <12 hex digits>_NAME.
 remove_leftovers() {
-    hex='[0-9a-f]'
-    hex4=$hex$hex$hex$hex
     inspect_service '{{.ID}} {{.Name}}' | while read -r id name; do
         # The pattern is meant to match.
         # shellcheck disable=SC2254
@@ -697,7 +708,9 @@ keep_tag() {
     [ -n "$env_file" ] || return 0
     step persist
     env_file=$(readlink -f "$env_file")
-    rm -f "$env_file".deployctl-*
+    # The pattern is meant to match.
+    # shellcheck disable=SC2086
+    rm -f "$env_file".deployctl-$run_pattern
     new_env_file=$env_file.deployctl-$run
     assignment="^[[:space:]]*(export[[:space:]]+)?${tag_variable}[[:space:]]*=[[:blank:]]*"
     if write_env_file "$1" && env_file_is_whole "$1" && mv "$new_env_file" "$env_file"; then
@@ -716,7 +729,9 @@ write_env_file() {
         number=$(grep -nE "$assignment" "$env_file" | tail -n 1 | cut -d : -f 1)
         env_file_with "$1" | dd of="$new_env_file" bs=64k conv=fsync 2>/dev/null
     else
-        printf '%s=%s\n' "$tag_variable" "$1" | dd of="$new_env_file" bs=64k conv=fsync 2>/dev/null
+        # As an editor would make it: whoever calls compose by hand needs it, too.
+        (umask 022 && printf '%s=%s\n' "$tag_variable" "$1" |
+            dd of="$new_env_file" bs=64k conv=fsync 2>/dev/null)
     fi
 }
 
@@ -805,7 +820,7 @@ in_seconds() {
 }
 
 keep_configuration() {
-    (umask 077 && mkdir -p "$state/releases/$service") &&
+    mkdir -p "$state/releases/$service" &&
         mv "$run_directory/release.yml" "$state/releases/$service/$run.yml"
 }
 
@@ -814,7 +829,13 @@ keep_configuration() {
 # Tags that are no rollback target any more. Never by force: docker keeps what is in use.
 prune_images() {
     [ "$keep" != all ] || return 0
-    limited docker image ls --format '{{.Tag}}' "$kept_repository" | while read -r old; do
+    # Word splitting is wanted: a tag has no blank, and nothing that the shell would expand.
+    # shellcheck disable=SC2013,SC2046
+    for old in $(limited docker image ls --format '{{.Tag}}' "$kept_repository"); do
+        case $old in
+            *[!0-9A-Za-z_.-]*) continue ;;
+            *) ;;
+        esac
         case " $keep " in
             *" $old "*) ;;
             *) forget "$old" ;;
@@ -836,15 +857,30 @@ used_by_others() {
 }
 
 prune_files() {
-    [ "$keep" = all ] || keep_newest "$releases_kept" "$state/releases/$service"
-    keep_newest "$runs_kept" "$state/runs"
+    # The patterns are meant to match.
+    # shellcheck disable=SC2086
+    {
+        [ "$keep" = all ] || keep_newest "$releases_kept" "$state/releases/$service"/$run_pattern.yml
+        keep_newest "$runs_kept" "$state/runs"/$run_pattern
+    }
 }
 
-# keep_newest COUNT DIRECTORY. The names are run ids: ls shows them unaltered.
+# keep_newest COUNT PATH…: what else lies there is not of deployctl's making, and stays. No name is
+# taken from a list that somebody printed.
+# shellcheck disable=SC3013 # -ot: dash and BusyBox have it
 keep_newest() {
-    # shellcheck disable=SC2012
-    ls -1t "$2" | tail -n "+$(($1 + 1))" | while read -r old; do
-        rm -rf -- "${2:?}/$old"
+    kept_count=$1
+    shift
+    while [ "$#" -gt "$kept_count" ]; do
+        oldest=$1
+        for path; do
+            ! [ "$path" -ot "$oldest" ] || oldest=$path
+        done
+        rm -rf -- "$oldest"
+        for path; do
+            shift
+            [ "$path" = "$oldest" ] || set -- "$@" "$path"
+        done
     done
 }
 

@@ -47,7 +47,7 @@ def gates_without_host(request: Request, tag: str) -> Iterator[Verdict]:
 
 def _gates_before_fetch(request: Request, situation: Situation, host: str) -> Iterator[Verdict]:
     service, facts = request.service, situation.facts
-    yield gates.not_busy(facts, host, wait=request.wait)
+    yield gates.not_busy(facts, host, request.service.state_directory, wait=request.wait)
     yield gates.no_hold(facts)
     if not situation.in_flux:
         yield gates.current_is_expected(request.expect_current, situation.running)

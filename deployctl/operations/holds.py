@@ -31,7 +31,7 @@ def hold(
     if answer.outcome == "held" and own and answer.now and answer.now.reason != reason:
         again = scripts.hold_command(service, wanted, answer.seen)
         answer = _ask(link, service, again, observer)
-    return holds.set_result(answer, link.host.name, service.name, reason)
+    return holds.set_result(answer, link.host.name, service.name, reason, service.state_directory)
 
 
 def unhold(link: Link, service: Service, observer: Observer) -> holds.HoldResult:
@@ -41,7 +41,7 @@ def unhold(link: Link, service: Service, observer: Observer) -> holds.HoldResult
         HostError: the host cannot be reached, trusted or asked, or the hold not be removed.
     """
     answer = _ask(link, service, scripts.lift_command(service), observer)
-    return holds.lifted_result(answer, link.host.name, service.name)
+    return holds.lifted_result(answer, link.host.name, service.name, service.state_directory)
 
 
 def _ask(link: Link, service: Service, command: Command, observer: Observer) -> holds.Answer:

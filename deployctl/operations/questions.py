@@ -63,7 +63,7 @@ def recorded_history(
         here = {s.name: s for s in services if s.state_directory == directory}
         facts = read_probe(probe(link, next(iter(here.values())), observer, change=False))
         if not facts.history.readable:
-            raise _unreadable_history(link.host.name, directory)
+            raise _unreadable_history(link.host.name, directory, facts.state_owner)
         entries += [entry for name in here for entry in facts.history.of(name)]
         told = recorded_runs(facts.history, facts.holder, facts.now)
         runs.append([run for run in told if run.service in here])
@@ -78,7 +78,13 @@ def recorded_history(
     )
 
 
-def _unreadable_history(host: str, directory: str) -> HostError:
+def _unreadable_history(host: str, directory: str, owner: str) -> HostError:
+    if owner:
+        return HostError(
+            "history-unreadable",
+            f"{directory} on {host} is {owner}'s, and this login may not look into it",
+            hint=f"ask as {owner}: it is the user in [hosts.{host}] that deploys",
+        )
     return HostError(
         "history-unreadable",
         f"the history in {directory} on {host} is there but cannot be read",

@@ -37,7 +37,8 @@ def _rollback(link: Link, request: Request, fixed: list[str]) -> RunResult:
     with report.told_with_errors():
         report.hear(gates.without_host_or_tag(service, request.gates, request.event))
         situation = report.situation = read(link, request)
-        report.hear([gates.not_busy(situation.facts, link.host.name, wait=request.wait)])
+        directory = service.state_directory
+        report.hear([gates.not_busy(situation.facts, link.host.name, directory, wait=request.wait)])
         target = report.target = _target(request, situation)
         image = gates.image_follows_tag(service.name, situation.configuration, service.tag_variable)
         report.hear([image])

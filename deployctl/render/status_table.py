@@ -31,6 +31,7 @@ _COLUMNS = (
 _STYLES = {
     State.IN_SYNC: GREEN,
     State.UNTRACKED: YELLOW,
+    State.UNREADABLE: YELLOW,
     State.MOVED: YELLOW,
     State.MIXED: YELLOW,
     State.INTERRUPTED: YELLOW,

@@ -101,7 +101,8 @@ def lock_held(vps: Vps, *, tag: str, action: str = "deploy") -> Iterator[None]:
     vps.write("/tmp/note", json.dumps(note), owner="root")
     pid = vps.run(
         f"exec 9>>{LOCK}; flock -w 30 9 && cat /tmp/note >{LOCK}\n"
-        "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!"
+        "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!",
+        user="deploy",
     ).stdout.strip()
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Final
 from tests.e2e import host
 from tests.vps.world import Vps
 
-COMMANDS: Final = ("cp", "docker", "dd", "mkdir", "mv", "rm", "sed", "setsid", "touch")
+COMMANDS: Final = ("chmod", "cp", "docker", "dd", "mkdir", "mv", "rm", "sed", "setsid", "touch")
 """All with which the host scripts change something."""
 
 _SCRIPT: Final = Path(__file__).with_name("gate.sh").read_text()

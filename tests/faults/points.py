@@ -114,6 +114,7 @@ def _asking(job: Job) -> list[Point]:
 def _beginning(job: Job) -> list[Point]:
     return [
         Point("state", job, "before", "mkdir -p */.deployctl", begun=False),
+        Point("private", job, "before", "chmod -R go= */.deployctl/.", begun=False),
         Point("directories", job, "before", "mkdir -p */runs */releases", begun=False),
         Point("files", job, "before", "touch */lock */history.jsonl", begun=False),
         Point("claim", job, "before", "mkdir */runs/*", begun=False),

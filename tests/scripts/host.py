@@ -299,7 +299,7 @@ class FakeHost:
             "service": self.service,
             "gates": Gates(),
             "origin": Origin("kim", "terminal"),
-            "environment": {},
+            "event": None,
             "observer": _ignore,
         }
         return Request(**{**usual, **changes})
@@ -377,6 +377,36 @@ class FakeHost:
 
 def _ignore(_: Event) -> None:
     pass
+
+
+AS_A_RUN = 'exec 9>>"$1"; flock $2 9; echo held; '
+"""Holds a lock as a run does: on descriptor 9. The next words are what is done then."""
+AS_ANYBODY = 'exec 3<"$1"; flock $2 3; echo held; '
+"""As whoever may read the file."""
+
+
+@contextlib.contextmanager
+def locked(
+    host: FakeHost, flags: str = "", *, until: str = "read -r _", program: str = AS_A_RUN
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Hold the host's lock, until a command ends or its input is closed.
+
+    Args:
+        host: whose lock.
+        flags: of flock.
+        until: the command.
+        program: the shell that takes it, and prints a line when it has.
+    """
+    words = ["sh", "-c", program + until, "holder", str(host.state / "lock"), flags]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        try:
+            yield holder
+        finally:
+            assert holder.stdin
+            with contextlib.suppress(BrokenPipeError):
+                holder.stdin.close()
 
 
 # ---------------------------------------------------------------- the connection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from deployctl.events import Event
 from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.model import Origin
 from deployctl.operations import holds
-from tests.scripts.host import WEB, FakeHost, LocalSession
+from tests.scripts.host import WEB, FakeHost, LocalSession, locked
 from tests.scripts.test_transact import cut, truncations
 
 KIM, SAM = Origin("kim", "terminal"), Origin("sam", "terminal")
@@ -168,17 +167,10 @@ def test_a_link_to_nowhere_is_a_hold_and_can_be_lifted(host: FakeHost) -> None:
 
 
 def test_a_hold_during_a_run_is_set_at_once_and_names_the_run(host: FakeHost) -> None:
-    with subprocess.Popen(
-        ["flock", str(host.state / "lock"), "sh", "-c", "echo held; read -r _"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout
-        holder.stdout.readline()
+    with locked(host):
         note = '{"run":"r","by":"sam","action":"deploy","service":"web","tag":"t","since":"now"}\n'
         (host.state / "lock").write_text(note)
         result = hold(host)
-        holder.communicate()
 
     assert result.outcome is HoldOutcome.SET
     assert result.busy == "deploy of web t by sam, since now"

@@ -17,7 +17,7 @@ from deployctl.facts import HostFacts
 from deployctl.history import STARTED
 from deployctl.inventory import Host
 from deployctl.model import State
-from tests.scripts.host import DB, WEB, FakeHost, LocalSession
+from tests.scripts.host import DB, WEB, FakeHost, LocalSession, locked
 from tests.scripts.test_transact import cut, truncations
 from tests.unit import build
 from tests.unit.build import image_id
@@ -190,17 +190,10 @@ def test_a_fault_at_any_call_of_the_probe_is_an_error_or_facts(host: FakeHost, k
 
 
 def test_a_lock_that_is_held_names_its_holder(host: FakeHost) -> None:
-    with subprocess.Popen(
-        ["flock", str(host.state / "lock"), "sh", "-c", "echo held; read -r _"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout
-        holder.stdout.readline()
+    with locked(host):
         (host.state / "lock").write_text('{"run":"r","by":"sam","service":"web"}\n')
         facts = host.probe(change=False)
         state = host.status()
-        holder.communicate()
 
     assert facts.holder
     assert facts.holder.by == "sam"
@@ -215,16 +208,7 @@ def test_a_run_that_ends_while_the_history_is_read_was_not_interrupted(
     begun = build.entry(1, 1, STARTED, run="r")
     lines = [begun, build.entry(2, 1, run="r")] if ended else [begun]
     (host.state / "history.jsonl").write_bytes(build.text(lines))
-    with subprocess.Popen(
-        ["flock", "-o", str(host.state / "lock"), "cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdin
-        assert holder.stdout
-        holder.stdin.write(b"\n")
-        holder.stdin.flush()
-        holder.stdout.readline()
+    with locked(host, until="exec cat") as holder:
         (host.state / "lock").write_text('{"run":"r","by":"sam","service":"web"}\n')
         if not ended:
             _let_go_at_head(host, tmp_path / "tools", holder.pid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import shutil
@@ -28,7 +27,16 @@ from deployctl.inventory import Host
 from deployctl.link import Link
 from deployctl.model import Action, Origin, State
 from deployctl.transaction import Plan
-from tests.scripts.host import DB, REPOSITORY, WEB, FakeHost, Flavour, LocalSession
+from tests.scripts.host import (
+    AS_ANYBODY,
+    DB,
+    REPOSITORY,
+    WEB,
+    FakeHost,
+    Flavour,
+    LocalSession,
+    locked,
+)
 from tests.unit.build import image_id, tag
 
 # For what takes long and is the same to every shell.
@@ -466,20 +474,6 @@ def test_the_change_goes_on_when_the_foreground_is_killed(ready: FakeHost) -> No
 # ---------------------------------------------------------------- the lock
 
 
-@contextlib.contextmanager
-def locked(host: FakeHost, *flags: str, until: str = "read -r _") -> Iterator[Callable[[], None]]:
-    """Hold the host's lock, until the command ends or the function given is called."""
-    with subprocess.Popen(
-        ["flock", *flags, str(host.state / "lock"), "sh", "-c", f"echo held; {until}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdin
-        assert holder.stdout
-        holder.stdout.readline()
-        yield holder.stdin.close
-
-
 @pytest.fixture
 def held(ready: FakeHost) -> Iterator[FakeHost]:
     """Another run holds the lock."""
@@ -527,7 +521,7 @@ def test_a_run_that_only_tidies_up_is_waited_for(ready: FakeHost) -> None:
 @one_shell
 def test_a_probe_that_looks_at_the_lock_does_not_make_the_host_busy(ready: FakeHost) -> None:
     plan = ready.plan(3)
-    with locked(ready, "-s", until="sleep 0.2"):
+    with locked(ready, "-s", until="sleep 0.2", program=AS_ANYBODY):
         ready.run(plan)
 
     assert ready.serves() == 3
@@ -537,7 +531,7 @@ def test_a_client_that_waits_and_answers_gets_its_turn(ready: FakeHost) -> None:
     plan = ready.plan(3, wait=20.0)
     answers = []
 
-    with locked(ready) as let_go:
+    with locked(ready) as holder:
         note_holder(ready)
 
         def answer(line: bytes) -> bytes | None:
@@ -545,7 +539,8 @@ def test_a_client_that_waits_and_answers_gets_its_turn(ready: FakeHost) -> None:
                 return None
             answers.append(line)
             if len(answers) == 2:
-                let_go()
+                assert holder.stdin
+                holder.stdin.close()
             return b"still here\n"
 
         LocalSession(ready).run(transaction.begin_command(plan), timeout=30, on_line=answer)

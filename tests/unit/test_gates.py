@@ -14,7 +14,7 @@ from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError
 from deployctl.facts import FetchedImage, Hold, Output
 from deployctl.gates import Dependency
 from deployctl.inventory import Gates, Registry, Signature
-from deployctl.model import Health, Origin, Release, UnfinishedRun, WorkflowRun
+from deployctl.model import Health, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
 from deployctl.workflow_events import Cause, WorkflowEvent
 from tests.unit.build import (
@@ -37,6 +37,9 @@ FOLLOWING_ALLOWED = Gates(source_events=(*workflow_events.DEFAULT, "workflow_run
 Gate = Callable[[WorkflowEvent | None, Gates], Verdict]
 FETCHED = FetchedImage(image_id(1), digest(1), (digest(1), digest(5)), "0000001abc")
 RECORDED = recorded(entry(1, 1)).entries[0]
+
+
+STATE = "/opt/infra/.deployctl"
 
 
 def refusal(gate: Callable[[], object], exit_status: int = EXIT_REFUSED) -> DeployctlError:
@@ -247,14 +250,33 @@ def test_a_hold_stops_and_says_who_when_and_why() -> None:
 def test_another_run_stops_unless_it_is_waited_for() -> None:
     busy = facts(holder=UnfinishedRun("r1", "sam", "deploy", WEB, tag(3), "now"))
 
-    assert gates.not_busy(facts(), "vps", wait=0).passed
-    assert gates.not_busy(busy, "vps", wait=1).passed
-    error = refusal(lambda: gates.not_busy(busy, "vps", wait=0), EXIT_BUSY)
+    assert gates.not_busy(facts(), "vps", STATE, wait=0).passed
+    assert gates.not_busy(busy, "vps", STATE, wait=1).passed
+    error = refusal(lambda: gates.not_busy(busy, "vps", STATE, wait=0), EXIT_BUSY)
     assert f"deploy of {WEB} {tag(3)} by sam, since now" in error.message
     assert error.hint == "wait for it (--wait 10m), or watch it:\ndeployctl status"
     known = UnfinishedRun("20251123t120000z-9f3c1a07", "sam", "deploy", WEB, tag(3), "now")
-    error = refusal(lambda: gates.not_busy(facts(holder=known), "vps", wait=0), EXIT_BUSY)
+    error = refusal(lambda: gates.not_busy(facts(holder=known), "vps", STATE, wait=0), EXIT_BUSY)
     assert error.hint.endswith(":\ndeployctl follow vps 20251123t120000z-9f3c1a07")
+
+
+def test_a_lock_that_no_run_holds_names_who_does_and_what_to_look_at() -> None:
+    taken = facts(stranger=Stranger("4711", "mallory", "'flock -x lock'"))
+
+    assert gates.not_busy(taken, "vps", STATE, wait=1).passed
+    error = refusal(lambda: gates.not_busy(taken, "vps", STATE, wait=0), EXIT_BUSY)
+    assert error.code == "lock-taken"
+    assert "held by no run of deployctl, but by process 4711 of mallory" in error.message
+    assert error.hint.splitlines()[1:] == [
+        "ps -o user,pid,lstart,args -p 4711",
+        f"fuser -v {STATE}/lock",
+        f"chmod go= {STATE}/lock",
+    ]
+    unseen = refusal(
+        lambda: gates.not_busy(facts(stranger=Stranger()), "vps", STATE, wait=0), EXIT_BUSY
+    )
+    assert "cannot be seen with this login" in unseen.message
+    assert "ps -o" not in unseen.hint
 
 
 def test_what_is_expected_to_run_must_run() -> None:

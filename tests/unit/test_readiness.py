@@ -67,13 +67,25 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             "chown -R deploy",
         ),
         (
-            facts(foreign_files=("not-writable",)),
+            facts(state_access="not-writable"),
             "state-foreign",
             "cannot be written by deploy",
             "state_directory",
         ),
         (
-            facts(foreign_files=("not-there",), group="apps"),
+            facts(foreign_files=("x",), state_access="not-writable", state_owner="kim"),
+            "state-foreign",
+            "/opt/infra/.deployctl on vps is kim's, and deploy may not write in it",
+            "deploy as kim (user in [hosts.vps]), or on the host",
+        ),
+        (
+            facts(foreign_files=("/opt/infra/.deployctl/a\nnot-there",)),
+            "state-foreign",
+            r"are in /opt/infra/.deployctl on vps: '/opt/infra/.deployctl/a\n",
+            "chown -R deploy",
+        ),
+        (
+            facts(state_access="not-there", group="apps"),
             "state-foreign",
             "/opt/infra/.deployctl on vps is not there",
             "as root:\ninstall -d -o deploy -g apps -m 0700 /opt/infra/.deployctl",
@@ -147,7 +159,7 @@ def test_a_script_that_did_not_run_shows_its_last_words(sudo: bool, remedy: str)
     "changes",
     [
         {"containers": None, "docker_problem": "denied"},
-        {"foreign_files": ("not-there",)},
+        {"state_access": "not-there"},
         {"history": History(readable=False)},
         {"killed_at_logout": True},
         {"configuration": None},

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from deployctl import history, scripts, transaction
 from deployctl.compose import TAG_PLACEHOLDER
 from deployctl.inventory import Registry, Signature
-from deployctl.model import Action, is_run_id
+from deployctl.model import Action, UnfinishedRun, is_run_id
 from deployctl.transcript import Transcript, hear, is_event, waiting_for
 from tests.unit.build import (
     FILES,
@@ -285,8 +285,11 @@ def test_a_question_whether_the_client_still_waits_names_the_holder() -> None:
     question = said("waiting", "holder", '{"run":"r","by":"sam"}')
     holder = waiting_for(question)
 
-    assert holder
+    assert isinstance(holder, UnfinishedRun)
     assert holder.by == "sam"
+    stranger = waiting_for(said("waiting", "stranger", "7 mallory flock -x lock"))
+    assert stranger
+    assert stranger.text == "process 7 of mallory: 'flock -x lock'"
     assert heard(question).waited
     assert waiting_for(said("busy")) is None
     assert waiting_for(b'{"event":"waiting","text":"?"}') is not None

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Part of probe.sh, transact.sh, hold.sh and check.sh, which are sent with it in front: who holds
+# the lock. A run holds it on descriptor 9; whatever else does is a stranger.
+# shellcheck disable=SC2034,SC2154 # state and lock are the script's
+
+# Sets lock to free, held (by a run) or stranger. One run may end and another begin while it is looked for.
+look_at_lock() {
+    lock=free looks=0
+    while [ -r "$state/lock" ] && ! (flock -n -s 9) 9<"$state/lock"; do
+        looks=$((looks + 1))
+        if is_held_by_a_run; then
+            lock=held
+            return
+        elif [ "$looks" -ge 3 ]; then
+            lock=stranger
+            return
+        fi
+        sleep 0.1
+    done
+}
+
+# Only this user's processes count, of this version or of the one before.
+# shellcheck disable=SC3013,SC3067 # -ef, -O: dash and BusyBox have them
+is_held_by_a_run() {
+    for process in /proc/[0-9]*; do
+        if [ "$process/fd/9" -ef "$state/lock" ] && [ -O "$process" ] &&
+            grep -q 'FLOCK .* WRITE' "$process/fdinfo/9" 2>/dev/null; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# A run that has its outcome holds the lock while it tidies up, and changes nothing any more.
+holder_is_done() {
+    read -r now_held <"$state/lock"
+    now_held=${now_held#*\"run\":\"}
+    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
+}
+
+# show_who_locks FILE: "PID USER COMMAND"; nothing where it cannot be seen from here. The files of
+# another user's process cannot be looked at, but the kernel lists who asked for each lock.
+# shellcheck disable=SC3013 # -ef: dash and BusyBox have it
+show_who_locks() {
+    for descriptor in /proc/[0-9]*/fd/*; do
+        process=${descriptor%/fd/*}
+        if [ "$descriptor" -ef "$1" ] &&
+            grep -q FLOCK "$process/fdinfo/${descriptor##*/}" 2>/dev/null; then
+            show_process "$process"
+            return
+        fi
+    done
+    read -r inode _ <<LISTED
+$(ls -di "$1")
+LISTED
+    asked=$(sed -nE "s/^[0-9]+: FLOCK +[A-Z]+ +[A-Z]+ +([1-9][0-9]*) [0-9a-f]+:[0-9a-f]+:$inode .*/\\1/p" \
+        /proc/locks 2>/dev/null | head -n 1)
+    [ -z "$asked" ] || show_process "/proc/$asked"
+}
+
+show_process() {
+    [ -r "$1/cmdline" ] || return 0
+    read -r _ _ its_user _ <<LISTED
+$(ls -ld "$1")
+LISTED
+    printf '%s %s %s\n' "${1##*/}" "$its_user" "$(tr '\0\n' '  ' <"$1/cmdline" | head -c 200)"
+}
