@@ -27,8 +27,15 @@ if TYPE_CHECKING:
 
 
 def read_inventory(path: str) -> Inventory:
-    """Read the inventory, with the values of this process's environment."""
-    return load(Path(path), os.environ)
+    """Read the inventory, with the values of this process's environment.
+
+    The variables that hold secrets leave the environment: nothing that is started from here on
+    inherits them, such as a ProxyCommand, a `Match exec` of ssh_config or ssh-keygen.
+    """
+    inventory = load(Path(path), os.environ)
+    for name in inventory.secret_variables:
+        os.environ.pop(name, None)
+    return inventory
 
 
 def with_key(gates: Gates) -> Gates:

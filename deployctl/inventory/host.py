@@ -65,10 +65,17 @@ class EnvironmentValue(NamedTuple):
 
 
 def read_host(
-    section: Section, environment: Mapping[str, str], *, inventory_path: str
+    section: Section, environment: Mapping[str, str], secrets: set[str], *, inventory_path: str
 ) -> Host | tuple[EnvironmentProblem, ...]:
-    """Read one host; what it lacks in the environment is returned, not a mistake in the file."""
-    settings = Settings(section, environment)
+    """Read one host; what it lacks in the environment is returned, not a mistake in the file.
+
+    Args:
+        section: its table.
+        environment: where `{ env = "NAME" }` looks names up.
+        secrets: gets the names of the variables that secrets are taken from.
+        inventory_path: where relative local paths start.
+    """
+    settings = Settings(section, environment, secrets)
     local_file = partial(
         checks.local_file,
         home=environment.get("HOME"),
@@ -105,9 +112,13 @@ class Settings:
     Attributes:
         problems: what the environment lacks.
         variables: name of the variable that a setting came from, by setting.
+        secrets: names of the variables that secrets come from; may be shared with other tables.
     """
 
-    def __init__(self, section: Section, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, section: Section, environment: Mapping[str, str], secrets: set[str] | None = None
+    ) -> None:
+        self.secrets = set() if secrets is None else secrets
         self.problems: list[EnvironmentProblem] = []
         self.variables: dict[str, str] = {}
         self._section = section
@@ -120,6 +131,8 @@ class Settings:
     def secret(self, key: str, check: Check[str]) -> str | None:
         """Read a setting that no file may hold, and whose text is taken as it is."""
         written = self._section.take(key, _environment_reader(_refuse_literal, None), None)
+        if written:
+            self.secrets.add(written.variable)
         return self._resolve(key, written, check) if written else None
 
     def value(

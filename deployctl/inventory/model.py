@@ -208,6 +208,8 @@ class Inventory:
         github: what a workflow is told.
         unresolved: the other hosts, by name, each with what it lacks. It matters only to those
             who use such a host: completion and services elsewhere work without its secrets.
+        secret_variables: names of the variables that any host or service takes a secret from,
+            whether or not they are set.
     """
 
     path: str
@@ -216,6 +218,7 @@ class Inventory:
     gates: Gates
     unresolved: Mapping[str, tuple[EnvironmentProblem, ...]] = field(default_factory=dict)
     github: Github = Github()
+    secret_variables: frozenset[str] = frozenset()
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -114,8 +114,9 @@ def from_document(
     """Return what a TOML document says that was already parsed; raises as `parse` does."""
     mistakes: list[Mistake] = []
     top = Section(document, (), mistakes)
-    hosts, unresolved = _hosts(top.section("hosts"), environment, path)
-    services = _services(top.section("services"), {*hosts, *unresolved}, environment)
+    secrets: set[str] = set()
+    hosts, unresolved = _hosts(top.section("hosts"), environment, secrets, path)
+    services = _services(top.section("services"), {*hosts, *unresolved}, environment, secrets)
     gates = _gates(top.section("gates"), environment, path)
     github = _github(top.section("github"))
     if document.get("services", {}) == {}:
@@ -125,14 +126,16 @@ def from_document(
     mistakes += _shared_tag_variables(list(services.values()))
     if mistakes:
         raise _invalid(path, mistakes)
-    return Inventory(path, hosts, services, gates, unresolved, github)
+    return Inventory(
+        path, hosts, services, gates, unresolved, github, secret_variables=frozenset(secrets)
+    )
 
 
 def _hosts(
-    section: Section, environment: Mapping[str, str], path: str
+    section: Section, environment: Mapping[str, str], secrets: set[str], path: str
 ) -> tuple[dict[str, Host], dict[str, tuple[EnvironmentProblem, ...]]]:
     read = {
-        name: read_host(table, environment, inventory_path=path)
+        name: read_host(table, environment, secrets, inventory_path=path)
         for name, table in section.sections(checks.host_name).items()
     }
     ready = {name: host for name, host in read.items() if isinstance(host, Host)}
@@ -141,16 +144,23 @@ def _hosts(
 
 
 def _services(
-    section: Section, known_hosts: Collection[str], environment: Mapping[str, str]
+    section: Section,
+    known_hosts: Collection[str],
+    environment: Mapping[str, str],
+    secrets: set[str],
 ) -> dict[str, Service]:
     return {
-        name: _service(name, table, known_hosts, environment)
+        name: _service(name, table, known_hosts, environment, secrets)
         for name, table in section.sections(checks.service_name).items()
     }
 
 
 def _service(
-    name: str, table: Section, known_hosts: Collection[str], environment: Mapping[str, str]
+    name: str,
+    table: Section,
+    known_hosts: Collection[str],
+    environment: Mapping[str, str],
+    secrets: set[str],
 ) -> Service:
     model = table.need("model", text(checks.model), "compose")
     if model == "gitops":
@@ -175,7 +185,7 @@ def _service(
             "state_directory", text(checks.directory), posixpath.join(directory, ".deployctl")
         ),
         persist=table.take("persist", flag, Service.persist),
-        registry=_registry(table, environment),
+        registry=_registry(table, environment, secrets),
     )
     if (service.stable or 0.0) >= service.health_timeout:
         table.note("must be shorter than health_timeout, in which it has to fit", "stable")
@@ -183,8 +193,10 @@ def _service(
     return service
 
 
-def _registry(table: Section, environment: Mapping[str, str]) -> Registry | None:
-    return read_registry(table.section("registry"), environment) if table.has("registry") else None
+def _registry(table: Section, environment: Mapping[str, str], secrets: set[str]) -> Registry | None:
+    if not table.has("registry"):
+        return None
+    return read_registry(table.section("registry"), environment, secrets)
 
 
 def _gitops_service(name: str, table: Section, known_hosts: Collection[str]) -> Service:

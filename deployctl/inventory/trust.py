@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 _PEM = "-----BEGIN"
 
 
-def read_registry(section: Section, environment: Mapping[str, str]) -> Registry:
-    """Read a login; what it lacks in the environment is no mistake in the file."""
-    settings = Settings(section, environment)
+def read_registry(section: Section, environment: Mapping[str, str], secrets: set[str]) -> Registry:
+    """Read a login; what it lacks in the environment is no mistake in the file.
+
+    Args:
+        section: its table.
+        environment: where `{ env = "NAME" }` looks names up.
+        secrets: gets the names of the variables that secrets are taken from.
+    """
+    settings = Settings(section, environment, secrets)
     if not section.has("password"):
         section.note("is missing", "password")
     registry = Registry(

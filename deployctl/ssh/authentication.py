@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -99,7 +101,7 @@ class KeyAuthentication:
         for name in target.identity_files:
             yield from self._from_file(name)
         if not target.only_those:
-            yield from credentials.agent.identities()
+            yield from credentials.agent(target.agent).identities()
         if not target.identity_files:
             for name in _DEFAULT_FILES:
                 if Path(name).expanduser().exists():
@@ -107,7 +109,7 @@ class KeyAuthentication:
 
     def _from_file(self, name: str) -> Iterator[Identity]:
         try:
-            yield self._credentials.from_file(name)
+            yield self._credentials.from_file(name, self._target.agent)
         except HostError as error:
             self._unusable.append(error.message)
 
@@ -165,17 +167,22 @@ def _no_key_hint(host: Host, place: Place) -> str:
 
 
 class Agent:
-    """The keys in ssh-agent; it is asked when the first one is needed."""
+    """The keys in ssh-agent; it is asked when the first one is needed.
 
-    def __init__(self) -> None:
+    Args:
+        path: its socket; None: that of SSH_AUTH_SOCK; empty: there is none.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
         self._agent: Any = None
 
     def identities(self) -> list[Identity]:
         """Return all keys; none if there is no agent."""
-        import paramiko
-
+        if self._path == "":
+            return []
         try:
-            self._agent = self._agent or paramiko.Agent()
+            self._agent = self._agent or _agent_at(self._path)
             found = self._agent.get_keys()
         except Exception:  # noqa: BLE001 - an agent that answers nonsense raises anything
             return []
@@ -198,6 +205,23 @@ class Agent:
             self._agent.close()
 
 
+def _agent_at(path: str | None) -> Any:
+    import paramiko
+
+    if path is None:
+        return paramiko.Agent()
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connected.connect(path)
+        agent = paramiko.agent.AgentSSH()
+        agent._connect(connected)  # noqa: SLF001 - paramiko takes no other path than SSH_AUTH_SOCK
+    except BaseException:
+        connected.close()
+        raise
+    agent.close = agent._close  # noqa: SLF001 - as the one of SSH_AUTH_SOCK has it
+    return agent
+
+
 class Credentials:
     """What there is to log in with, for the time of one `connect`.
 
@@ -210,7 +234,7 @@ class Credentials:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self.agent = Agent()
+        self._agents: dict[str | None, Agent] = {}
         self.given = self._given()
 
     def __enter__(self) -> Self:
@@ -222,7 +246,12 @@ class Credentials:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.agent.close()
+        for agent in self._agents.values():
+            agent.close()
+
+    def agent(self, path: str | None) -> Agent:
+        """Return the agent at a socket, see Target.agent."""
+        return self._agents.setdefault(path, Agent(path))
 
     def _given(self) -> Identity | None:
         host = self._host
@@ -233,34 +262,52 @@ class Credentials:
             return self.from_file(host.identity_file)
         return None
 
-    def from_file(self, name: str) -> Identity:
+    def from_file(self, name: str, agent: str | None = None) -> Identity:
         """Return the key in a file, or the same key from the agent if the file is encrypted.
 
         A public key's file stands for the same key in the agent, as in ssh_config. A certificate
         beside the file ("…-cert.pub") is used with it, as ssh does.
 
+        Args:
+            name: the file.
+            agent: the agent's socket, see Target.agent.
+
         Raises:
             HostError: key-unusable.
         """
         path = Path(name).expanduser()
-        if path.suffix == ".pub" and (in_agent := self.agent.holds(path)):
+        if path.suffix == ".pub" and (in_agent := self.agent(agent).holds(path)):
             return in_agent
         try:
             text = path.read_text("utf-8", "replace")
+            open_to_others = _open_to_others(path)
         except OSError as error:
             raise HostError(
                 "key-unusable",
                 f"cannot read the private key {name}: {error.strerror}",
                 hint="check `identity_file` and the file's permissions",
             ) from error
+        if open_to_others and "PRIVATE KEY" in text:
+            raise HostError(
+                "key-unusable",
+                f"other users of this computer may read the private key {name}",
+                hint="ssh does not use such a key either; if nobody has read it:\n"
+                f"chmod 600 {shlex.quote(str(path))}",
+            )
         try:
             identity = keys.load(text, self._host.passphrase, name)
         except keys.PassphraseNeededError:
-            if in_agent := self.agent.holds(Path(f"{path}.pub")):
+            if in_agent := self.agent(agent).holds(Path(f"{path}.pub")):
                 return in_agent
             raise
         _load_certificate(identity, Path(f"{path}-cert.pub"))
         return identity
+
+
+def _open_to_others(path: Path) -> bool:
+    """Whether a file of ours is. That of another user is that user's affair, as for ssh."""
+    status = path.stat()
+    return status.st_uid == os.getuid() and bool(status.st_mode & 0o077)
 
 
 def _load_certificate(identity: Identity, path: Path) -> None:

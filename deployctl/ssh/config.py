@@ -8,7 +8,9 @@ plain value.
 from __future__ import annotations
 
 import getpass
+import grp
 import os
+import pwd
 import re
 import shlex
 from collections.abc import Mapping
@@ -39,8 +41,10 @@ class Target:
         user: login name.
         key_name: name under which its host key is known.
         known_hosts: files with host keys.
+        revoked: files that name keys which must never be accepted.
         identity_files: private keys named in ssh_config.
         only_those: whether the agent's other keys and the default files stay untried.
+        agent: socket of the agent to ask; None: that of SSH_AUTH_SOCK; empty: no agent.
         timeout: seconds for the connection, key exchange and authentication each.
         proxy_command: program to talk through; None: a TCP connection.
         jumps: machines to pass on the way, the nearest first.
@@ -51,8 +55,10 @@ class Target:
     user: str
     key_name: str
     known_hosts: tuple[Path, ...]
+    revoked: tuple[Path, ...]
     identity_files: tuple[str, ...]
     only_those: bool
+    agent: str | None
     timeout: float
     proxy_command: str | None
     jumps: tuple[Target, ...]
@@ -97,10 +103,12 @@ def read(path: Path | None) -> str:
     if path is not None:
         return _expand(path, user)
     system = Path("/etc/ssh")
-    return _expand(user / "config", user) + _expand(system / "ssh_config", system)
+    return _expand(user / "config", user, ours=True) + _expand(system / "ssh_config", system)
 
 
-def _expand(path: Path, base: Path, block: str = "Host *", depth: int = 0) -> str:
+def _expand(
+    path: Path, base: Path, block: str = "Host *", depth: int = 0, *, ours: bool = False
+) -> str:
     """Return a file's text, with the files that it includes; paramiko ignores Include.
 
     Args:
@@ -108,11 +116,21 @@ def _expand(path: Path, base: Path, block: str = "Host *", depth: int = 0) -> st
         base: directory of relative names.
         block: the Host or Match line that the text stands under.
         depth: how many files include it.
+        ours: whether it is the user's own: then nobody else may write into it.
+
+    Raises:
+        HostError: ssh-config-invalid.
     """
     try:
         text = path.read_text("utf-8", "surrogateescape")
+        writable = ours and _writable_by_others(path)
     except OSError:
         return ""
+    if writable:  # whoever can write here can let programs run
+        raise _invalid(
+            ValueError(f"other users of this computer may change {path}"),
+            f"look for what is not yours in it, and then:\nchmod go-w {shlex.quote(str(path))}",
+        )
     lines = [block]
     for line in text.splitlines():
         found = _KEYWORD.match(line)
@@ -121,11 +139,24 @@ def _expand(path: Path, base: Path, block: str = "Host *", depth: int = 0) -> st
             block = line
         if found and keyword == "include" and depth < _INCLUDE_DEPTH:
             parts = _included(found[2], base)
-            lines += [_expand(part, base, block, depth + 1) for part in parts]
+            lines += [_expand(part, base, block, depth + 1, ours=ours) for part in parts]
             lines.append(block)  # what follows belongs to this file's block again
         else:
             lines.append(line)
     return "\n".join([*lines, ""])
+
+
+def _writable_by_others(path: Path) -> bool:
+    """Whether it is, by the rule of Debian's ssh: a group with the user's name is the user's."""
+    status = path.stat()
+    if status.st_uid not in (0, os.getuid()) or status.st_mode & 0o002:
+        return True
+    if not status.st_mode & 0o020:
+        return False
+    try:
+        return grp.getgrgid(status.st_gid).gr_name != pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return True
 
 
 def _included(patterns: str, base: Path) -> list[Path]:
@@ -177,45 +208,71 @@ class _Resolver:
     def __init__(self, host: Host, config: str) -> None:
         self._host = host
         self._config = config
-        self._passed = {host.address}
+        self._found: dict[Jump, Mapping[str, Any]] = {}
+        self._passed: set[tuple[str, int]] = set()
 
     def target(self) -> Target:
         host = self._host
         start = Jump(host.user, host.address, host.port)
-        return self._target(start, host.name, host.proxy_jump)
+        self._passed.add(self._end(start))
+        asked_for = host.proxy_jump.split(",") if host.proxy_jump else None
+        return self._target(start, host.name, asked_for, is_jump=False)
 
-    def _target(self, start: Jump, label: str, proxy_jump: str | None) -> Target:
-        found = _look_up(self._config, start)
+    def _target(
+        self, start: Jump, label: str, asked_for: list[str] | None, *, is_jump: bool
+    ) -> Target:
+        """Return a machine; `asked_for`: the jump hosts to pass; None: those of ssh_config."""
+        found = self._look_up(start)
         hostname = found.get("hostname") or start.name
-        port = start.port or _number(found.get("port")) or SSH_PORT
-        jumps = self._jumps(proxy_jump or found.get("proxyjump") or "none")
+        _, port = self._end(start)
+        jumps = (
+            self._jumps_of_config(found.get("proxyjump") or "none")
+            if asked_for is None
+            else self._jumps([parse_jump(part) for part in asked_for if part.lower() != "none"])
+        )
         return Target(
             place=Place(label, hostname, port),
             user=start.user or found.get("user") or _local_user(label),
             key_name=found.get("hostkeyalias") or hostname,
             known_hosts=_known_hosts(self._host, found),
+            revoked=_files(found.get("revokedhostkeys") or "none"),
             identity_files=_identity_files(found),
             only_those=(found.get("identitiesonly") or "").lower() == "yes",
+            agent=_agent(found.get("identityagent")),
             timeout=self._timeout(found),
-            proxy_command=None if proxy_jump or jumps else found.get("proxycommand"),
+            proxy_command=None if asked_for or jumps else _proxy_command(found),
             jumps=jumps,
-            is_jump=start.name != self._host.address,
+            is_jump=is_jump,
         )
 
-    def _jumps(self, text: str) -> tuple[Target, ...]:
-        """Return the machines of a ProxyJump value and those on the way to its first one."""
+    def _jumps_of_config(self, text: str) -> tuple[Target, ...]:
+        """Return the machines of a ProxyJump, but for those that are on the way already.
+
+        With `Host *` the jump host is its own jump host: OpenSSH ignores that, too.
+        """
         if text.lower() == "none":
             return ()
+        named = dict.fromkeys(parse_jump(part) for part in text.split(","))
+        return self._jumps([jump for jump in named if self._end(jump) not in self._passed])
+
+    def _jumps(self, named: list[Jump]) -> tuple[Target, ...]:
+        """Return machines, and those on the way to the first one."""
+        self._passed |= {self._end(jump) for jump in named}
         jumps: list[Target] = []
-        for part in text.split(","):
-            jump = parse_jump(part)
-            # With `Host *` the jump host is its own jump host: OpenSSH ignores that, too.
-            if jump.name in self._passed:
-                continue
-            self._passed.add(jump.name)
-            target = self._target(jump, jump.name, "none" if jumps else None)
+        for jump in named:
+            target = self._target(jump, jump.name, [] if jumps else None, is_jump=True)
             jumps += [*target.jumps, target]
         return tuple(jumps)
+
+    def _end(self, start: Jump) -> tuple[str, int]:
+        """What tells machines apart: another port of an address may lead to another one."""
+        port = start.port or _number(self._look_up(start).get("port")) or SSH_PORT
+        return start.name, port
+
+    def _look_up(self, start: Jump) -> Mapping[str, Any]:
+        if start not in self._found:  # once each: it may start programs (Match exec)
+            self._found[start] = _look_up(self._config, start)
+        return self._found[start]
 
     def _timeout(self, found: Mapping[str, Any]) -> float:
         timeout = self._host.connect_timeout
@@ -242,12 +299,13 @@ def _look_up(config: str, start: Jump) -> Mapping[str, Any]:
     return found
 
 
-def _invalid(error: Exception) -> HostError:
+def _invalid(error: Exception, hint: str = "") -> HostError:
     return HostError(
         "ssh-config-invalid",
         f"cannot use your ssh_config: {printable(str(error))}",
-        hint="`ssh -G HOST` shows what OpenSSH makes of it; paramiko reads fewer keywords "
-        "of Match than OpenSSH",
+        hint=hint
+        or "`ssh -G HOST` shows what OpenSSH makes of it; docs/inventory.md#your-ssh_config says "
+        "what deployctl does not know",
     )
 
 
@@ -279,9 +337,36 @@ def _known_hosts(host: Host, found: Mapping[str, Any]) -> tuple[Path, ...]:
     user = found.get("userknownhostsfile") or "~/.ssh/known_hosts ~/.ssh/known_hosts2"
     system = found.get("globalknownhostsfile")
     system = system or "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
-    names = [name for name in (*_words(user), *_words(system)) if name != "none"]
-    home = str(Path.home())
-    return tuple(Path(name.replace("%d", home)).expanduser() for name in names)
+    return _files(user) + _files(system)
+
+
+def _files(names: str) -> tuple[Path, ...]:
+    """Return the files that a value names; "none" is a value, too."""
+    return tuple(_file(name) for name in _words(names) if name.lower() != "none")
+
+
+def _file(name: str) -> Path:
+    return Path(name.replace("%d", str(Path.home()))).expanduser()
+
+
+def _agent(value: str | None) -> str | None:
+    if value is None or value == "SSH_AUTH_SOCK":
+        return None
+    if value.lower() == "none":
+        return ""
+    if value.startswith("$"):
+        return os.environ.get(value[1:].strip("{}"), "")
+    return str(_file(value))
+
+
+def _proxy_command(found: Mapping[str, Any]) -> str | None:
+    command: str | None = found.get("proxycommand")
+    if command and (found.get("proxyusefdpass") or "").lower() == "yes":
+        raise _invalid(
+            ValueError("ProxyUseFdpass is not supported"),
+            "use a ProxyCommand that passes the data on itself (nc without -F), or a ProxyJump",
+        )
+    return command
 
 
 def _identity_files(found: Mapping[str, Any]) -> tuple[str, ...]:

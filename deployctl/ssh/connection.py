@@ -13,6 +13,7 @@ from deployctl.errors import HostError
 from deployctl.ssh import config, failures
 from deployctl.ssh.authentication import Credentials, KeyAuthentication
 from deployctl.ssh.hostkeys import HostKeyPolicy, Pin, known_keys, parse_pin
+from deployctl.ssh.revocations import read_revocations
 from deployctl.ssh.session import CHANNEL_TIMEOUT, Session
 from deployctl.ssh.sockets import CommandSocket, EarlyConnection, RecordingSocket, open_tcp
 
@@ -151,7 +152,8 @@ def _log_in(
     """Return a Fabric connection to one machine, checked and authenticated."""
     place = target.place
     known = known_keys(target.known_hosts, target.key_name, place.port)
-    policy = HostKeyPolicy(place, pin, known, is_jump=target.is_jump)
+    revoked = [read_revocations(path) for path in target.revoked]
+    policy = HostKeyPolicy(place, pin, known, revoked, is_jump=target.is_jump)
     pauses = iter(_TRY_AGAIN_AFTER)
     while True:
         try:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deployctl.ssh.failures import Place
+    from deployctl.ssh.revocations import Revocations
 
 # Signature algorithms by key type, in order of preference.
 ALGORITHMS = {
@@ -90,7 +91,7 @@ def parse_pin(text: str) -> Pin | None:
         None if it is none of these.
     """
     if found := _PUBLIC_KEY.search(text):
-        blob = _decode(found[2])
+        blob = decode_key(found[2])
         return Pin(fingerprint(blob), found[1]) if blob else None
     if found := _FINGERPRINT.search(text):
         named = re.search(r"\((ED25519|RSA|ECDSA)\)\s*$", text)
@@ -141,13 +142,14 @@ def _entries(path: Path) -> Iterator[tuple[str, KnownKey]]:
         # nothing here, least of all as a host's own key.
         if marker not in ("", "@revoked") or len(fields) < 3:  # noqa: PLR2004 - name, type, key
             continue
-        blob = _decode(fields[2])
+        blob = decode_key(fields[2])
         if blob:
             source = f"{path}:{number}"
             yield fields[0], KnownKey(fields[1], blob, source, revoked=bool(marker))
 
 
-def _decode(text: str) -> bytes | None:
+def decode_key(text: str | bytes) -> bytes | None:
+    """Return a public key in wire format from its base64; None: it is none."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -171,7 +173,7 @@ def _matches(patterns: str, name: str) -> bool:
 
 def _hashed_matches(field: str, name: str) -> bool:
     salt, _, digest = field.removeprefix("|1|").partition("|")
-    key, expected = _decode(salt), _decode(digest)
+    key, expected = decode_key(salt), decode_key(digest)
     if not key or not expected:
         return False
     # SHA-1 is the file format's; nothing secret depends on it.
@@ -190,6 +192,7 @@ class HostKeyPolicy:
         pin: the key that the inventory expects; None: known_hosts decides.
         known: what known_hosts files say about the host; of these, only revocations count if
             there is a pin.
+        revocations: what RevokedHostKeys of ssh_config names.
         is_jump: whether it is a jump host, which has no entry in the inventory.
 
     Attributes:
@@ -197,12 +200,19 @@ class HostKeyPolicy:
     """
 
     def __init__(
-        self, place: Place, pin: Pin | None, known: Sequence[KnownKey], *, is_jump: bool
+        self,
+        place: Place,
+        pin: Pin | None,
+        known: Sequence[KnownKey],
+        revocations: Sequence[Revocations] = (),
+        *,
+        is_jump: bool,
     ) -> None:
         self._place = place
         self._pin = pin
         self._known = [key for key in known if not key.revoked]
         self._revoked = [key for key in known if key.revoked]
+        self._revocations = revocations
         self._is_jump = is_jump
         self._refused_types: list[str] = []
         self.refusal: HostError | None = None
@@ -224,7 +234,8 @@ class HostKeyPolicy:
         """Accept the offered key by returning.
 
         Raises:
-            HostError: host-key-unknown, host-key-mismatch or host-key-revoked.
+            HostError: host-key-unknown, host-key-mismatch, host-key-revoked or
+                revoked-keys-unreadable.
             OtherKeyOfferedError: the pin is a fingerprint and another key was offered.
         """
         self.check(key.get_name(), key.asbytes())
@@ -233,7 +244,10 @@ class HostKeyPolicy:
         """As `missing_host_key`, for a key in wire format."""
         for key in self._revoked:
             if key.blob == blob:
-                raise self._revoked_error(key)
+                raise self._revoked_error(blob, key.source)
+        for revocations in self._revocations:
+            if source := revocations.revoking(key_type, blob):
+                raise self._revoked_error(blob, source)
         if self._pin is not None:
             self._check_pin(self._pin, key_type, blob)
         elif not self._known:
@@ -296,10 +310,10 @@ class HostKeyPolicy:
             + "\n".join([_read_key(key_type), *commands]),
         )
 
-    def _revoked_error(self, key: KnownKey) -> HostError:
+    def _revoked_error(self, blob: bytes, source: str) -> HostError:
         return HostError(
             "host-key-revoked",
-            f"{self._place} shows the key {fingerprint(key.blob)}, which {key.source} revokes",
+            f"{self._place} shows the key {fingerprint(blob)}, which {source} revokes",
             hint="do not connect: someone may have the host's key. Give the host a new one "
             "(`ssh-keygen -A` after removing the old) and pin that",
         )

@@ -38,6 +38,7 @@ class Behaviour:
         methods: ways to log in that it names.
         greeting: sent instead of SSH; None: SSH.
         dropped: connections that are dropped without a word, before the first that is not.
+        forwards: whether it is a way to other ports of the loopback interface.
     """
 
     host_keys: Sequence[paramiko.PKey]
@@ -47,6 +48,7 @@ class Behaviour:
     methods: str = "publickey"
     greeting: bytes | None = None
     dropped: int = 0
+    forwards: bool = False
 
 
 class _Server(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is untyped
@@ -54,6 +56,7 @@ class _Server(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is un
         self._behaviour = behaviour
         self._log = log
         self.channels: list[Any] = []
+        self.forwarded: dict[int, int] = {}
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
         return self._behaviour.methods
@@ -70,6 +73,19 @@ class _Server(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is un
         in_use = sum(not channel.closed for channel in self.channels)
         if in_use >= self._behaviour.max_channels:
             return int(paramiko.OPEN_FAILED_RESOURCE_SHORTAGE)
+        return int(paramiko.OPEN_SUCCEEDED)
+
+    def check_channel_direct_tcpip_request(
+        self,
+        chanid: int,
+        origin: tuple[str, int],  # noqa: ARG002
+        destination: tuple[str, int],
+    ) -> int:
+        address, port = destination
+        self._log.append(f"forward {address}:{port}")
+        if not self._behaviour.forwards:
+            return int(paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED)
+        self.forwarded[chanid] = port
         return int(paramiko.OPEN_SUCCEEDED)
 
     def check_channel_exec_request(self, channel: Any, command: bytes) -> bool:
@@ -122,6 +138,20 @@ def _feed(channel: Any, sink: Any) -> None:
     with contextlib.suppress(OSError), sink:
         while chunk := channel.recv(32768):
             sink.write(chunk)
+
+
+def _forward(transport: Any, server: _Server) -> None:
+    """Connect the first channel that asks for another port with that port."""
+    channel = transport.accept(10)
+    with socket.create_connection(("127.0.0.1", server.forwarded[channel.get_id()])) as onward:
+        threading.Thread(target=_relay, args=(channel.recv, onward.sendall), daemon=True).start()
+        _relay(onward.recv, channel.sendall)
+
+
+def _relay(receive: Any, send: Any) -> None:
+    with contextlib.suppress(OSError):
+        while data := receive(32768):
+            send(data)
 
 
 def _send_exit_signal(channel: Any, name: str) -> None:
@@ -201,7 +231,8 @@ class LoopbackServer:
             for key in self.behaviour.host_keys:
                 transport.add_server_key(key)
             self._transports.append(transport)
+            server = _Server(self.behaviour, self.log)
             with contextlib.suppress(paramiko.SSHException):
-                transport.start_server(
-                    event=threading.Event(), server=_Server(self.behaviour, self.log)
-                )
+                transport.start_server(event=threading.Event(), server=server)
+            if self.behaviour.forwards:
+                threading.Thread(target=_forward, args=(transport, server), daemon=True).start()

@@ -533,6 +533,15 @@ def test_an_empty_list_of_events_is_a_mistake() -> None:
     assert mistake(document(gates={"source_events": []})) == "gates.source_events: is an empty list"
 
 
+def test_the_variables_that_secrets_come_from_are_known_whether_set_or_not() -> None:
+    secret = {"ssh_key": {"env": "KEY"}, "passphrase": {"env": "WORD", "optional": True}}
+    login = {"server": "r", "username": {"env": "NAME"}, "password": {"env": "TOKEN"}}
+    found = read(document(host=secret, service={"registry": login}))
+
+    assert found.secret_variables == {"KEY", "WORD", "TOKEN"}
+    assert read(document()).secret_variables == frozenset()
+
+
 # Hosts
 
 

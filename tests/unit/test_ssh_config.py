@@ -163,6 +163,43 @@ def test_the_inventorys_jump_host_wins() -> None:
     assert [jump.place.hostname for jump in target.jumps][-1] == "jump"
 
 
+def _way(text: str, **host: object) -> list[tuple[str, int]]:
+    target = _resolve(text, replace(HOST, **host))  # type: ignore[arg-type]
+    assert not target.is_jump
+    assert all(jump.is_jump for jump in target.jumps)
+    return [(jump.place.hostname, jump.place.port) for jump in target.jumps]
+
+
+@pytest.mark.parametrize(
+    ("jump", "port"),
+    [("vps.example", 22), ("me@vps.example:22", 22), ("vps.example:2222", 2222)],
+)
+@pytest.mark.parametrize("text", ["", "Host *\n  ProxyJump vps.example\n"])
+def test_the_inventorys_jump_host_is_passed_also_at_the_hosts_own_address(
+    jump: str, port: int, text: str
+) -> None:
+    assert _way(text, port=2222, proxy_jump=jump)[-1] == ("vps.example", port)
+
+
+def test_a_jump_host_that_the_inventory_names_twice_is_passed_twice() -> None:
+    text = "Host *\n  ProxyJump second\n"
+    twice = [("first", 22), ("second", 22), ("first", 22)]
+    assert _way(text, proxy_jump="first,second,first") == twice
+
+
+def test_the_way_to_the_inventorys_jump_host_comes_from_ssh_config() -> None:
+    assert _way("Host gate\n  ProxyJump outer\n", proxy_jump="gate") == [
+        ("outer", 22),
+        ("gate", 22),
+    ]
+
+
+def test_another_port_of_the_address_is_another_machine_in_ssh_config_too() -> None:
+    text = "Host vps.example\n  Port 2222\n  ProxyJump vps.example:22\n"
+    assert _way(text) == [("vps.example", 22)]
+    assert _way("Host *\n  Port 2222\n  ProxyJump vps.example\n") == []
+
+
 def test_a_jump_host_is_not_its_own_jump_host() -> None:
     target = _resolve("Host *\n  ProxyJump jump.example\n")
     assert [jump.place.hostname for jump in target.jumps] == ["jump.example"]
@@ -185,6 +222,38 @@ def test_a_circle_of_jump_hosts_ends() -> None:
 def test_a_proxy_command_is_expanded() -> None:
     target = _resolve("Host *\n  ProxyCommand nc -X 5 %h %p\n", replace(HOST, port=None))
     assert target.proxy_command == "nc -X 5 vps.example 22"
+
+
+def test_a_proxy_command_that_passes_a_descriptor_is_a_clear_error() -> None:
+    with pytest.raises(HostError, match="ProxyUseFdpass is not supported") as caught:
+        _resolve("ProxyCommand nc -F %h %p\nProxyUseFdpass yes\n")
+    assert caught.value.code == "ssh-config-invalid"
+    assert _resolve("ProxyUseFdpass yes\n").proxy_command is None
+
+
+def test_files_of_revoked_keys_are_named(home: Path) -> None:
+    assert _resolve("").revoked == ()
+    assert _resolve("RevokedHostKeys none\n").revoked == ()
+    assert _resolve("RevokedHostKeys ~/a %d/b /c\nRevokedHostKeys /d\n").revoked == (
+        *(home / "a", home / "b", Path("/c")),
+    )
+    behind = _resolve("Host jump\n  RevokedHostKeys /a\nHost vps.*\n  ProxyJump jump\n")
+    assert (behind.revoked, behind.jumps[0].revoked) == ((), (Path("/a"),))
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o666])
+@pytest.mark.parametrize("name", ["config", "included"])
+def test_an_ssh_config_that_others_may_change_is_not_used(home: Path, name: str, mode: int) -> None:
+    (home / ".ssh/config").write_text("Include included\n")
+    (home / ".ssh/included").write_text("Port 2222\n")
+    assert config.resolve(HOST, config.read(None)).place.port == 2222
+    (home / ".ssh" / name).chmod(mode)
+
+    with pytest.raises(HostError, match="other users") as caught:
+        config.read(None)
+
+    assert caught.value.code == "ssh-config-invalid"
+    assert caught.value.hint.endswith(f"chmod go-w {home}/.ssh/{name}")
 
 
 def test_include_is_followed_and_belongs_to_its_block(home: Path) -> None:

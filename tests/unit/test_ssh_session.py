@@ -79,6 +79,11 @@ def session(server: LoopbackServer) -> Iterator[Session]:
         yield opened
 
 
+def _write_key(path: Path, text: str = GOOD) -> None:
+    path.touch(0o600)
+    path.write_text(text)
+
+
 def _failure(host: Host) -> HostError:
     with pytest.raises(HostError) as caught:
         connect(host)
@@ -457,7 +462,7 @@ def test_a_wrong_key_is_named(server: LoopbackServer) -> None:
 
 
 def test_only_the_given_key_is_tried(server: LoopbackServer, home: Path) -> None:
-    (home / ".ssh/id_ed25519").write_text(GOOD)
+    _write_key(home / ".ssh/id_ed25519")
 
     error = _failure(replace(_host(server), private_key=_new_key()))
 
@@ -467,12 +472,12 @@ def test_only_the_given_key_is_tried(server: LoopbackServer, home: Path) -> None
 def test_without_a_given_key_the_default_files_are_tried(
     server: LoopbackServer, home: Path
 ) -> None:
-    (home / ".ssh/id_ed25519").write_text(GOOD)
+    _write_key(home / ".ssh/id_ed25519")
     connect(replace(_host(server), private_key=None)).close()
 
 
 def test_the_identity_file_of_ssh_config_is_tried(server: LoopbackServer, home: Path) -> None:
-    (home / "deploy_key").write_text(GOOD)
+    _write_key(home / "deploy_key")
     (home / ".ssh/config").write_text("Host *\n  IdentityFile ~/deploy_key\n")
     connect(replace(_host(server), private_key=None)).close()
 
@@ -480,7 +485,7 @@ def test_the_identity_file_of_ssh_config_is_tried(server: LoopbackServer, home: 
 def test_keys_are_tried_one_after_the_other(server: LoopbackServer, home: Path) -> None:
     config = home / "config"
     for number, text in enumerate([_new_key(), _new_key(), "garbage", GOOD]):
-        (home / f"key{number}").write_text(text)
+        _write_key(home / f"key{number}", text)
         with config.open("a") as file:
             file.write(f"IdentityFile ~/key{number}\n")
 
@@ -493,8 +498,7 @@ def test_keys_are_tried_one_after_the_other(server: LoopbackServer, home: Path) 
 def agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An ssh-agent that holds the authorized key, whose file is encrypted."""
     path = home / "locked"
-    path.write_text(GOOD)
-    path.chmod(0o600)
+    _write_key(path)
     with subprocess.Popen(
         ["ssh-agent", "-D", "-a", home / "agent"], stdout=subprocess.DEVNULL
     ) as running:
@@ -526,6 +530,43 @@ def test_identities_only_can_name_a_key_of_the_agent(
     config = home / "config"
     config.write_text(f"IdentitiesOnly yes\nIdentityFile {agent}.pub\n")
     connect(replace(_host(server), private_key=None), ssh_config=config).close()
+
+
+def test_the_agent_of_ssh_config_is_asked_in_place_of_the_usual_one(
+    server: LoopbackServer, agent: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert agent.exists()
+    config = home / "config"
+    host = replace(_host(server), private_key=None)
+    config.write_text("IdentityAgent none\n")
+    with pytest.raises(HostError, match="no key"):
+        connect(host, ssh_config=config)
+    config.write_text("IdentityAgent ~/nowhere\n")
+    with pytest.raises(HostError, match="no key"):
+        connect(host, ssh_config=config)
+
+    monkeypatch.setenv("OUR_AGENT", str(home / "agent"))
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/nowhere")
+    for value in ("%d/agent", "~/agent", "$OUR_AGENT"):
+        config.write_text(f"IdentityAgent {value}\n")
+        connect(host, ssh_config=config).close()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_private_key_that_others_may_read_is_not_used(
+    server: LoopbackServer, home: Path, mode: int
+) -> None:
+    key = home / "key"
+    _write_key(key)
+    host = replace(_host(server), private_key=None, identity_file=str(key))
+    connect(host).close()
+    key.chmod(mode)
+
+    error = _failure(host)
+
+    assert error.code == "key-unusable"
+    assert "other users" in error.message
+    assert error.hint.endswith(f"chmod 600 {key}")
 
 
 def test_an_encrypted_identity_file_needs_its_passphrase(
@@ -697,6 +738,52 @@ def test_a_jump_host_that_does_not_forward_is_named(server: LoopbackServer, home
     assert error.code == "jump-failed"
     assert "cannot reach" in error.message
     assert "AllowTcpForwarding" in error.hint
+
+
+def test_a_gateway_at_the_hosts_own_address_is_passed(server: LoopbackServer, home: Path) -> None:
+    behaviour = replace(server.behaviour, forwards=True)
+    with LoopbackServer(behaviour) as gateway:
+        known = home / ".ssh/known_hosts"
+        known.write_text(f"[127.0.0.1]:{gateway.port} {_ECDSA.get_name()} {_ECDSA.get_base64()}\n")
+        host = replace(_host(server), proxy_jump=f"deploy@127.0.0.1:{gateway.port}")
+
+        with connect(host) as session:
+            assert session.run(_shell("echo hi"), timeout=10).stdout == b"hi\n"
+
+    assert f"forward 127.0.0.1:{server.port}" in gateway.log
+
+
+def test_a_revoked_key_is_refused_although_it_is_pinned_or_known(
+    server: LoopbackServer, home: Path
+) -> None:
+    revoked = home / "revoked"
+    revoked.write_text(f"# stolen\n{_ECDSA.get_name()} {_ECDSA.get_base64()} vps\n")
+    config = home / ".ssh/config"
+    config.write_text("RevokedHostKeys %d/revoked\n")
+    known = home / ".ssh/known_hosts"
+    known.write_text(f"[127.0.0.1]:{server.port} {_ECDSA.get_name()} {_ECDSA.get_base64()}\n")
+    jump = f"deploy@127.0.0.1:{server.port}"
+
+    pinned = _failure(_host(server))
+    for error in (pinned, _failure(replace(_host(server), host_key=None))):
+        assert error.code == "host-key-revoked"
+        assert f"{revoked}:2 revokes" in error.message
+    behind = _failure(replace(_host(server), address="vps.example", proxy_jump=jump))
+    assert "cause: host-key-revoked" in behind.details
+    assert not server.log  # no key was shown to it
+
+
+def test_a_file_of_revoked_keys_that_is_missing_refuses_every_host(
+    server: LoopbackServer, home: Path
+) -> None:
+    (home / ".ssh/config").write_text("Host *\n  RevokedHostKeys ~/gone\n")
+
+    error = _failure(_host(server))
+
+    assert error.code == "revoked-keys-unreadable"
+    assert str(home / "gone") in error.message
+    assert server.connections <= 1
+    assert not server.log
 
 
 # --- side effects --------------------------------------------------------------------------
