@@ -115,6 +115,6 @@ def _unreadable(path: Path, reason: str) -> HostError:
         "revoked-keys-unreadable",
         f"RevokedHostKeys of your ssh_config names {printable(str(path))}, and it cannot be read: "
         f"{printable(reason)}",
-        hint="no host is trusted until it can, as with ssh: restore the file, or take "
+        hint="until it can be read no host is trusted, as with ssh: restore the file, or take "
         "RevokedHostKeys out of ~/.ssh/config or /etc/ssh/ssh_config",
     )
