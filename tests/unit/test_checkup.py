@@ -13,7 +13,7 @@ from deployctl.checkup import Finding, Severity, Subject
 from deployctl.compose import Configuration
 from deployctl.errors import HostError
 from deployctl.facts import FetchFailure, Hold, HostFacts, Measures
-from deployctl.model import UnfinishedRun
+from deployctl.model import Stranger, UnfinishedRun
 from tests.unit import build
 
 GIB = 1024 * 1024  # in KiB
@@ -89,6 +89,15 @@ def test_a_host_in_good_order_is_well_in_every_point() -> None:
         ),
         (changed(configuration=build.configuration(builds=True)), "build-section", "problem", 3),
         (changed(foreign_files=("x",)), "state-foreign", "problem", 4),
+        (subject(open_files=("lock", "holds")), "state-open", "warning", 0),
+        (changed(stranger=Stranger("7", "mallory", "'flock'")), "lock-taken", "problem", 5),
+        (subject(blocked_by=Stranger()), "lock-taken", "problem", 5),
+        (
+            subject(registry=FetchFailure((), timed_out=False, places=("full /dev/shm",))),
+            "login-no-place",
+            "problem",
+            3,
+        ),
         (
             keeping(env_file_problems=("owner deploy /opt/infra/compose/.env",)),
             "env-file-foreign",

@@ -21,9 +21,10 @@ from deployctl.facts import (
     read_fetch,
     read_holder,
     read_probe,
+    read_stranger,
 )
 from deployctl.history import STARTED
-from deployctl.model import Health, UnfinishedRun
+from deployctl.model import Health, Stranger, UnfinishedRun
 from tests.unit import build
 from tests.unit.build import (
     REPOSITORY,
@@ -179,6 +180,45 @@ def test_a_holder_whose_outcome_is_recorded_only_tidies_up() -> None:
     for lines, held in (([begun], True), ([begun, ended], False)):
         told = printed(HOST, lock, holder, output("history", build.text(lines)))
         assert (read_probe(told).holder is not None) is held
+
+
+def test_a_lock_that_no_run_holds_names_what_does() -> None:
+    lock = {"fact": "lock", "state": "stranger"}
+    found = read_probe(printed(HOST, lock, output("stranger", b"7 mallory flock -x lock \n")))
+
+    assert (found.holder, found.stranger) == (None, Stranger("7", "mallory", "'flock -x lock'"))
+    assert read_probe(printed(HOST, {"fact": "lock", "state": "free"})).stranger is None
+
+
+@pytest.mark.parametrize("data", [b"", b"7", b"7 mallory", b"x y z", b"-7 a b", b"\xff\n\n"])
+def test_a_stranger_that_cannot_be_read_is_one_that_cannot_be_seen(data: bytes) -> None:
+    assert read_stranger(data) == Stranger()
+
+
+@given(st.binary(max_size=80))
+def test_a_stranger_is_shown_without_control_characters(data: bytes) -> None:
+    assert read_stranger(b"7 " + data).text.isprintable()
+    assert read_stranger(b"7 mallory " + data).text.isprintable()
+
+
+def test_in_another_users_directory_the_record_is_said_to_be_his() -> None:
+    told = printed(HOST, output("history", b"", 1), output("state-owner", b"deploy\n"))
+    found = read_probe(told)
+
+    assert not found.history.readable
+    assert found.state_owner == "deploy"
+    assert "is deploy's" in found.history.problems[0]
+
+
+def test_files_of_another_user_are_names_whatever_is_in_them() -> None:
+    told = output("foreign", b"/s/a\nb\0/s/c\0/s/cut")
+    state = {"fact": "state", "access": "not-writable"}
+
+    found = read_probe(printed(HOST, told, state))
+
+    assert found.foreign_files == ("/s/a\nb", "/s/c")
+    assert found.state_access == "not-writable"
+    assert read_probe(printed(HOST, {"fact": "state", "access": "rm -rf"})).state_access == ""
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"[]", b"[" * 100_000, b"\xff"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -82,6 +83,24 @@ def test_what_cannot_be_written_or_removed_is_an_error_that_says_how_it_stands()
     with pytest.raises(HostError) as failed:
         holds.lifted_result(answer("failed", AUDIT, AUDIT), "vps", "web")
     assert "still held" in failed.value.state
+
+
+def test_a_hold_that_somebody_keeps_from_being_set_names_him() -> None:
+    who = base64.b64encode(b"7 mallory flock holds \n").decode()
+    told = (
+        f'{{"outcome":"blocked","before":null,"now":null}}\n{{"outcome":"busy","holder":"{who}"}}\n'
+    )
+
+    found = holds.read_answer(told.encode())
+
+    assert found.holder is None
+    with pytest.raises(BusyError, match="process 7 of mallory: 'flock holds'") as blocked:
+        holds.set_result(found, "vps", "web", "audit", "/s t")
+    assert (blocked.value.code, blocked.value.exit_status) == ("lock-taken", errors.EXIT_BUSY)
+    assert blocked.value.hint.endswith("fuser -v '/s t/holds'")
+    with pytest.raises(BusyError, match="process 7 of mallory: 'flock holds'") as blocked:
+        holds.lifted_result(found, "vps", "web", "/s t")
+    assert "still held" in blocked.value.state
 
 
 def test_after_a_lost_connection_nobody_says_that_nothing_was_changed() -> None:
