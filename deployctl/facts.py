@@ -341,12 +341,12 @@ def read_holder(data: bytes) -> UnfinishedRun:
 
 
 def read_stranger(data: bytes) -> Stranger:
-    """Read "PID USER COMMAND", as host/lock.sh has it; what is not that is a stranger unseen."""
+    """Read "PID USER PROGRAM", as host/lock.sh has it; what is not that is a stranger unseen."""
     words = " ".join(_lines(data)).split(" ", maxsplit=2)
-    if len(words) != len(("pid", "user", "command")) or not _is_number(words[0]):
+    if len(words) != len(("pid", "user", "program")) or not _is_number(words[0]):
         return Stranger()
-    pid, user, command = words
-    return Stranger(pid, shown(user) if typed(user) != user else user, shown(command.strip()))
+    pid, user, program = words
+    return Stranger(pid, shown(user) if typed(user) != user else user, shown(program.strip()))
 
 
 def read_hold(data: bytes) -> Hold:

@@ -171,19 +171,19 @@ class Stranger:
     Attributes:
         pid: of the process.
         user: whose it is.
-        command: its command line, cut.
+        program: its name, as the process has it.
     """
 
     pid: str = ""
     user: str = ""
-    command: str = ""
+    program: str = ""
 
     @property
     def text(self) -> str:
         """In words, for a message."""
         if not self.pid:
             return "a process that cannot be seen with this login"
-        return f"process {self.pid} of {self.user}: {self.command}"
+        return f"process {self.pid} of {self.user}: {self.program}"
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ holder_is_done() {
     [ -e "$state/runs/${now_held%%\"*}/outcome" ]
 }
 
-# show_who_locks FILE: "PID USER COMMAND"; nothing where it cannot be seen from here. The files of
+# show_who_locks FILE: "PID USER PROGRAM"; nothing where it cannot be seen from here. The files of
 # another user's process cannot be looked at, but the kernel lists who asked for each lock.
 # shellcheck disable=SC3013 # -ef: dash and BusyBox have it
 show_who_locks() {
@@ -58,10 +58,11 @@ LISTED
     [ -z "$asked" ] || show_process "/proc/$asked"
 }
 
+# Its program's name only: its arguments may have a secret in them.
 show_process() {
-    [ -r "$1/cmdline" ] || return 0
+    [ -r "$1/comm" ] || return 0
     read -r _ _ its_user _ <<LISTED
 $(ls -ld "$1")
 LISTED
-    printf '%s %s %s\n' "${1##*/}" "$its_user" "$(tr '\0\n' '  ' <"$1/cmdline" | head -c 200)"
+    printf '%s %s %s\n' "${1##*/}" "$its_user" "$(tr '\n' ' ' <"$1/comm")"
 }
