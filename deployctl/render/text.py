@@ -35,6 +35,7 @@ _SEQUENCES = re.compile(
     r"|\x1b[ -/]+[0-~]"  # character sets
     r"|\x1b[0-OQ-WYZ\\`-~]"  # single functions
 )
+_BEGINNINGS = re.compile(r"[\x1b\x90\x98\x9b\x9d-\x9f]")
 # Change nothing but how the character before them looks.
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 # Printable for Python, invisible on a screen; some comparisons skip them.
@@ -42,8 +43,8 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u
 
 
 def without_sequences(text: str) -> str:
-    """Return text without escape sequences: as it reads on a terminal that obeys them."""
-    return text if text.isprintable() else _SEQUENCES.sub("", text)
+    """Return text without escape sequences, and without what begins one that never ends."""
+    return text if text.isprintable() else _BEGINNINGS.sub("", _SEQUENCES.sub("", text))
 
 
 def safe(text: str, *, limit: int = LONGEST, newlines: bool = False) -> str:
