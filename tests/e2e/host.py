@@ -15,6 +15,7 @@ from tests.vps.world import Vps
 STATE = "/opt/infra/.deployctl"
 HISTORY = f"{STATE}/history.jsonl"
 LOCK = f"{STATE}/lock"
+_HOLDER = "sleep 1000"
 
 Line = dict[str, Any]
 
@@ -65,7 +66,8 @@ def await_waiting(vps: Vps) -> None:
 def await_quiet(vps: Vps) -> None:
     """Wait until nothing that deployctl started is left, be it at work or on the network."""
     try:
-        await_(vps, "! pgrep -u deploy >/dev/null", seconds=30)
+        # What lock_held has started is not deployctl's.
+        await_(vps, f"! pgrep -u deploy -a | grep -vq ' {_HOLDER}$'", seconds=30)
     except WorldError as error:
         left = vps.run("ps -u deploy -o pid,ppid,etime,args | cut -c 1-120; ss -Htn").stdout
         raise AssertionError(f"still there:\n{left}") from error
@@ -101,7 +103,7 @@ def lock_held(vps: Vps, *, tag: str, action: str = "deploy") -> Iterator[None]:
     vps.write("/tmp/note", json.dumps(note), owner="root")
     pid = vps.run(
         f"exec 9>>{LOCK}; flock -w 30 9 && cat /tmp/note >{LOCK}\n"
-        "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!",
+        f"{_HOLDER} >/dev/null 2>&1 </dev/null & echo $!",
         user="deploy",
     ).stdout.strip()
     try:
