@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from deployctl import drift, gates
+from deployctl import drift, gates, suggest
 from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError
 from deployctl.facts import FetchFailure, HostFacts, Measures
-from deployctl.image import Reference, shown, typed
+from deployctl.image import Reference, shown
 from deployctl.inventory import Host, Service
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
-from deployctl.registry import Answer, no_place
+from deployctl.registry import Answer, log_in, no_place
 from deployctl.registry import answer as registry_answer
 from deployctl.situation import Situation
 from deployctl.verdict import Verdict
@@ -299,8 +299,11 @@ def _registry_denied(
         f"{registry} does not let {_reader(subject)} read {repository}",
         f"is the password of {_reader(subject)} right and not expired, and may it read the image?"
         if given and given.usable
-        else "set a login in the inventory (registry), or on the host, "
-        f"as {typed(subject.facts.user)}:\ndocker login {typed(registry)}",
+        else log_in(
+            f"services.{subject.service.name}.registry in the inventory",
+            registry,
+            subject.facts.user,
+        ),
         answer.words,
         EXIT_REFUSED,
     )
@@ -335,14 +338,18 @@ def _state(subject: Subject) -> Iterator[Finding]:
     opened = subject.measures.open_files if subject.measures else ()
     if opened:
         directory = subject.service.state_directory
-        closing = " ".join(typed(posixpath.join(directory, name)) for name in opened)
+        # A path is the inventory's, but for the name of a file right in it.
+        closing = [posixpath.join(directory, name) for name in opened if suggest.is_name(name)]
         yield _warning(
             "state",
             "state-open",
             f"other users of the host can open {', '.join(opened)} in {directory}: who can open "
             "the lock can keep every run from beginning",
-            "the next deploy, rollback, hold or unhold closes what belongs to "
-            f"{subject.facts.user}; or now, on the host, as root:\nchmod -R go= {closing}",
+            suggest.hint(
+                "the next deploy, rollback, hold or unhold closes what belongs to "
+                f"{subject.facts.user}; or now, on the host, as root:",
+                suggest.typed("chmod", "-R", "go=", *(closing or [directory])),
+            ),
         )
 
 
@@ -382,13 +389,16 @@ def _interrupted(subject: Subject) -> Iterator[Finding]:
     if subject.facts.holder:
         return  # a run that goes on has no outcome yet
     for entry in subject.facts.history.unfinished()[-_MOST_PROBLEMS:]:
+        own = [name for name in (subject.service.name,) if name == entry.service]
         yield _warning(
             "history",
             "run-interrupted",
             f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: "
             "it was killed, or its line in the history is damaged",
-            "the next deploy or rollback records it; what runs now:\n"
-            f"deployctl status {typed(entry.service)}",
+            suggest.hint(
+                "the next deploy or rollback records it; what runs now:",
+                suggest.deployctl("status", *own),
+            ),
         )
 
 
@@ -477,8 +487,10 @@ def _rollback(subject: Subject) -> Iterator[Finding]:
             f"there is nothing to go back to: {status.rollback_refusal}",
             drift.deploy_of_kept(kept, status.service)
             if kept
-            else "a deploy that succeeds gives one; or name a tag:\n"
-            f"deployctl history {status.service}",
+            else suggest.hint(
+                "a deploy that succeeds gives one; or name a tag:",
+                suggest.deployctl("history", status.service),
+            ),
         )
         return
     tag = status.rollback.release.tag
@@ -489,9 +501,13 @@ def _rollback(subject: Subject) -> Iterator[Finding]:
             "rollback",
             "rollback-image-missing",
             f"the image of {tag}, where it goes to, is not on the host: it would need the registry",
-            "on the host:\n"
-            f"docker pull {typed(':'.join([_repository(subject) or 'REPOSITORY', tag]))}",
+            suggest.hint("on the host:", _pull(subject, tag)),
         )
+
+
+def _pull(subject: Subject, tag: str) -> str:
+    repository = suggest.repository_or(_repository(subject), "REPOSITORY")
+    return suggest.typed("docker", "pull", f"{repository}:{tag}") if suggest.is_tag(tag) else ""
 
 
 _OWN_FILES: tuple[_Rule, ...] = (_state, _persist, _history, _logout, _lock)

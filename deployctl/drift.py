@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from deployctl import history
+from deployctl import history, suggest
 from deployctl.compose import ConfiguredService
 from deployctl.facts import HostFacts
 from deployctl.inventory import Service
@@ -228,9 +228,10 @@ def kept_unrecorded(facts: HostFacts, service: str) -> tuple[str, ...]:
 
 def deploy_of_kept(kept: Sequence[str], service: str) -> str:
     """Return what to type where a rollback has no target and these tags are kept."""
-    return (
+    return suggest.hint(
         f"kept on this host, newest first, and not in its history: {', '.join(kept[:_MOST_KEPT])}. "
-        f"For one that you know to work:\ndeployctl deploy {service} {kept[0]}"
+        "For one that you know to work:",
+        suggest.deployctl("deploy", service, tag=kept[0]),
     )
 
 

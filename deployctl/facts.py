@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,8 +18,10 @@ from typing import Any
 from deployctl import history
 from deployctl.compose import Configuration
 from deployctl.errors import HostError
-from deployctl.image import Reference, is_digest, shown, typed
+from deployctl.foreign import json_object
+from deployctl.image import Reference, is_digest, shown, shown_name
 from deployctl.model import Action, Container, Health, LocalImage, Stranger, UnfinishedRun
+from deployctl.moments import read_moment
 
 REVISION_LABEL = "org.opencontainers.image.revision"
 _LABEL = "com.docker.compose."
@@ -331,10 +332,8 @@ def read_measures(output: bytes) -> Measures:
 def read_holder(data: bytes) -> UnfinishedRun:
     """Read a lock file's content; what cannot be read is an unknown holder."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        return UnfinishedRun()
-    if not isinstance(value, dict):
+        value = json_object(data)
+    except ValueError:
         return UnfinishedRun()
     names = ("run", "by", "action", "service", "tag", "since")
     return UnfinishedRun(**{name: str(value.get(name, "")) for name in names})
@@ -346,16 +345,14 @@ def read_stranger(data: bytes) -> Stranger:
     if len(words) != len(("pid", "user", "program")) or not _is_number(words[0]):
         return Stranger()
     pid, user, program = words
-    return Stranger(pid, shown(user) if typed(user) != user else user, shown(program.strip()))
+    return Stranger(pid, shown_name(user), shown(program.strip()))
 
 
 def read_hold(data: bytes) -> Hold:
     """Read a hold file's content; one that cannot be read is still a hold."""
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        value = {}
-    if not isinstance(value, dict):
+        value = json_object(data)
+    except ValueError:
         value = {}
     return Hold(
         by=str(value.get("by", "somebody")),
@@ -391,12 +388,9 @@ def _facts(output: bytes) -> dict[str, Mapping[str, Any]]:
 
 def _json_object(data: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        raise _garbled("a line is not JSON") from None
-    if not isinstance(value, dict):
-        raise _garbled("a line is not a JSON object")
-    return value
+        return json_object(data)
+    except ValueError as why:
+        raise _garbled(f"a line is {why}") from None
 
 
 def _output(facts: Mapping[str, Mapping[str, Any]], name: str, *, required: bool = False) -> Output:
@@ -518,9 +512,9 @@ def _state_access(facts: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _state_owner(facts: Mapping[str, Mapping[str, Any]]) -> str:
-    """A login that can be typed; empty: the directory is the user's own, or not known whose."""
+    """A login, to be shown; empty: the directory is the user's own, or not known whose."""
     owner = next(iter(_output(facts, "state-owner").lines), "")
-    return typed(owner) if owner else ""
+    return shown_name(owner) if owner else ""
 
 
 def _hold(output: Output) -> Hold | None:
@@ -599,8 +593,7 @@ def _integer(value: Mapping[str, Any], key: str) -> int:
 
 
 def _timestamp(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise _garbled("its clock shows no time") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = read_moment(text)
+    if moment is None:
+        raise _garbled("its clock shows no time")
+    return moment

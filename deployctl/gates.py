@@ -10,11 +10,12 @@ import posixpath
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from deployctl import suggest
 from deployctl.compose import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
 from deployctl.facts import FetchedImage, Hold, HostFacts
 from deployctl.history import Entry, History
-from deployctl.image import is_digest, shown, tag_problem, typed
+from deployctl.image import is_digest, shown, tag_problem
 from deployctl.inventory import Gates, Registry, Service, Signature
 from deployctl.model import Container, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
@@ -247,24 +248,27 @@ def lock_taken(host: str, stranger: Stranger, directory: str) -> BusyError:
         stranger: what holds it, as far as that can be seen.
         directory: deployctl's own on the host, in which the lock is.
     """
-    lock = typed(posixpath.join(directory, "lock"))
-    look = f"ps -o user,pid,lstart,args -p {stranger.pid}\n" if stranger.pid else ""
+    lock = posixpath.join(directory, "lock")
     return BusyError(
         "lock-taken",
         f"the lock in {directory} on {host} is held by no run of deployctl, but by {stranger.text}",
-        hint="end it if it has no business there. On the host, as root: the last line keeps other "
-        "users from the lock, the others show who has it:\n"
-        f"{look}fuser -v {lock}\nchmod go= {lock}",
+        hint=suggest.hint(
+            "end it if it has no business there. On the host, as root: the last line keeps other "
+            "users from the lock, the others show who has it:",
+            suggest.look_at_process(stranger.pid),
+            suggest.typed("fuser", "-v", lock),
+            suggest.typed("chmod", "go=", lock),
+        ),
     )
 
 
 def busy(host: str, holder: UnfinishedRun) -> BusyError:
     """Return the error that names who holds a host."""
-    look = holder.follow_command(host) or "deployctl status"
+    look = holder.follow_command(host) or suggest.deployctl("status")
     return BusyError(
         "busy",
         f"{host} is busy: {holder.text}",
-        hint=f"wait for it (--wait 10m), or watch it:\n{look}",
+        hint=suggest.hint("wait for it (--wait 10m), or watch it:", look),
     )
 
 
@@ -316,7 +320,9 @@ def run_is_not_older(origin: Origin, recorded: History, service: str) -> Verdict
             "run-older",
             f"{_run(run)} of {shown(run.workflow)} is older than {_run(newest.workflow_run)}, "
             f"whose {newest.action} of {newest.release.tag} was recorded here at {newest.at}",
-            hint=f"start a new run; to go back on purpose:\ndeployctl rollback {service}",
+            hint=suggest.hint(
+                "start a new run; to go back on purpose:", suggest.deployctl("rollback", service)
+            ),
         )
     return Verdict("order", True, f"{_run(run)} is not older than {_run(newest.workflow_run)}")
 

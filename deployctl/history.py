@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployctl.image import tag_problem, typed
+from deployctl import suggest
+from deployctl.foreign import json_object
 from deployctl.model import Container, Release, RolledBackTo, WorkflowRun
 
 VERSION = 1
@@ -224,11 +225,9 @@ class _UnreadableError(Exception):
 
 def _entry(line: bytes) -> Entry:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        raise _UnreadableError("not JSON") from None
-    if not isinstance(value, dict):
-        raise _UnreadableError("not a JSON object")
+        value = json_object(line)
+    except ValueError as why:
+        raise _UnreadableError(str(why)) from None
     version = value.get("v")
     if version != VERSION or isinstance(version, bool):
         raise _UnreadableError("unknown version: a newer deployctl may have written it")
@@ -419,7 +418,9 @@ def rollback_target(
             if not history.truncated
             else f"the part of the history that was read has nothing older than "
             f"{releases[0].release.tag}",
-            f"name a tag that succeeded here before:\ndeployctl history {service}",
+            suggest.hint(
+                "name a tag that succeeded here before:", suggest.deployctl("history", service)
+            ),
         )
     _require_no_gap_after(history, target, service)
     return target
@@ -451,13 +452,14 @@ def named_target(history: History, service: str, tag: str) -> Entry:
     for entry in reversed(history.of(service)):
         if entry.event == SUCCEEDED and entry.release.tag == tag:
             return entry
-    known = list(dict.fromkeys(e.release.tag for e in reversed(stack(history.of(service)))))
+    tags = dict.fromkeys(e.release.tag for e in reversed(stack(history.of(service))))
+    known = list(filter(suggest.is_tag, tags))
     raise NoTarget(
         "never-succeeded",
         f"{tag} never succeeded on this host",
-        f"tags that succeeded here: {', '.join(map(typed, known[:5]))}"
+        f"tags that succeeded here: {', '.join(known[:5])}"
         if known
-        else f"none is recorded:\ndeployctl deploy {service} TAG",
+        else suggest.hint("none is recorded:", suggest.deployctl("deploy", service, "TAG")),
     )
 
 
@@ -525,7 +527,9 @@ def _no_success(service: str) -> NoTarget:
     return NoTarget(
         "no-success",
         f"no successful deploy of {service} is recorded on this host",
-        f"deploy a tag that is known to work:\ndeployctl deploy {service} TAG",
+        suggest.hint(
+            "deploy a tag that is known to work:", suggest.deployctl("deploy", service, "TAG")
+        ),
     )
 
 
@@ -538,7 +542,9 @@ def _already_put_back(
         "already-put-back",
         f"the {last.action} of {last.release.tag} failed and {back} was put back by itself: "
         "there is nothing to undo",
-        f"to go further back:\ndeployctl rollback {service} {typed(further.release.tag)}"
+        suggest.hint(
+            "to go further back:", suggest.deployctl("rollback", service, tag=further.release.tag)
+        )
         if further
         else "there is no older recorded release to go to",
     )
@@ -561,8 +567,10 @@ def _require_no_gap_after(history: History, target: Entry, service: str) -> None
             "history-damaged",
             f"lines are missing in the history after {target.release.tag}, "
             "so it may not be the previous release",
-            "name the tag, if it is right:\n"
-            f"deployctl rollback {service} {typed(target.release.tag)}",
+            suggest.hint(
+                "name the tag, if it is right:",
+                suggest.deployctl("rollback", service, tag=target.release.tag),
+            ),
         )
 
 
@@ -639,4 +647,4 @@ def _release_fields(release: Release | None) -> dict[str, str] | None:
 
 def is_usable_tag(tag: str) -> bool:
     """Whether a recorded tag may be used in a command at all."""
-    return tag_problem(tag, long_tags=True) is None
+    return suggest.is_tag(tag)

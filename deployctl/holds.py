@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from deployctl import suggest
 from deployctl.errors import BusyError, DeployctlError, HostError, UsageError
 from deployctl.facts import Hold, decode, read_hold, read_holder, read_stranger
-from deployctl.image import shown, typed
+from deployctl.foreign import json_object
+from deployctl.image import shown
 from deployctl.model import Origin, Stranger, UnfinishedRun
 
 LONGEST_REASON = 200
@@ -137,12 +139,9 @@ def read_answer(output: bytes) -> Answer:
 
 def _object(line: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        return json_object(line)
+    except ValueError:
         raise _garbled() from None
-    if not isinstance(value, dict):
-        raise _garbled()
-    return value
 
 
 def _hold(value: object) -> Hold | None:
@@ -206,7 +205,10 @@ def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
         "already-held",
         f"deploys of {service} on {host} are already {held.text if held else 'held'}",
         state=f"they stay held; {'that hold' if held else 'the hold'} was not replaced",
-        hint=f"talk to them; whoever lifts that hold must know of you:\ndeployctl unhold {service}",
+        hint=suggest.hint(
+            "talk to them; whoever lifts that hold must know of you:",
+            suggest.deployctl("unhold", service),
+        ),
     )
 
 
@@ -237,15 +239,17 @@ def _unwritable(host: str, what: str, state: str) -> HostError:
 
 
 def _blocked(host: str, what: str, state: str, directory: str, stranger: Stranger) -> BusyError:
-    look = f"ps -o user,pid,lstart,args -p {stranger.pid}\n" if stranger.pid else ""
     return BusyError(
         "lock-taken",
         f"the hold cannot be {what} on {host}: the directory of the holds is locked by "
         f"{stranger.text}",
         state=state,
-        hint="end it if it has no business there, and run the command again; deployctl has just "
-        "closed the directory to other users. On the host, as root, this shows who has it:\n"
-        f"{look}fuser -v {typed(posixpath.join(directory, 'holds'))}",
+        hint=suggest.hint(
+            "end it if it has no business there, and run the command again; deployctl has just "
+            "closed the directory to other users. On the host, as root, this shows who has it:",
+            suggest.look_at_process(stranger.pid),
+            suggest.typed("fuser", "-v", posixpath.join(directory, "holds")),
+        ),
     )
 
 
@@ -255,5 +259,7 @@ def not_known(error: HostError, host: str, service: str) -> HostError:
         error.code,
         error.message,
         state=f"whether deploys of {service} on {host} are held is not known",
-        hint=f"look, then run the command again:\ndeployctl status {service}",
+        hint=suggest.hint(
+            "look, then run the command again:", suggest.deployctl("status", service)
+        ),
     )

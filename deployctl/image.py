@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 
 _SHORT_TAG = re.compile(r"sha-[0-9a-f]{7}\Z", re.ASCII)
@@ -71,12 +70,11 @@ def shown(text: str) -> str:
     return ascii(cut) if len(text) <= _SHOWN else f"{cut!a} ({len(text)} characters)"
 
 
-def typed(text: str) -> str:
-    """Return hostile text as one word of a command that is to be copied.
-
-    Each line of a hint is such a command: a line break in a name would make another one of it.
-    """
-    return shlex.quote(text if text.isprintable() else shown(text))
+def shown_name(text: str) -> str:
+    """Return what should be a plain name for a message: as it is if it is one, else quoted."""
+    return (
+        text if text.isascii() and text.replace("-", "").replace("_", "").isalnum() else shown(text)
+    )
 
 
 def _wrong_kind(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from deployctl import suggest
 from deployctl.errors import DeployctlError
 from deployctl.image import Reference
 from deployctl.verdict import Verdict
@@ -159,7 +160,7 @@ class UnfinishedRun:
 
     def follow_command(self, host: str) -> str:
         """Return what to type to watch it; empty where its id is none that can be typed."""
-        return f"deployctl follow {host} {self.run}" if is_run_id(self.run) else ""
+        return suggest.deployctl("follow", host, run=self.run)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from deployctl import history
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deployctl import history, readiness, suggest
 from deployctl.errors import (
     BrokenError,
     BusyError,
@@ -14,8 +17,11 @@ from deployctl.errors import (
 )
 from deployctl.facts import Output, free_kib, read_hold, read_stranger
 from deployctl.gates import busy, held
-from deployctl.image import shown, typed
+from deployctl.image import is_digest, shown
+from deployctl.inventory import Host, Service
+from deployctl.model import Action
 from deployctl.readiness import disk_full, env_file_foreign
+from deployctl.transaction import Plan
 from deployctl.transcript import STRANGER, Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
@@ -51,21 +57,57 @@ _CHANGES = {
 }
 
 
-def success_entry(transcript: Transcript, host: str, service: str, run: str) -> history.Entry:
+@dataclass(frozen=True)
+class Asked:
+    """What the client itself knows of a run: what a host says of it must agree.
+
+    Attributes:
+        host: its name in the inventory.
+        run: the run's id.
+        services: those that it can be a run of.
+        plan: what was asked for; None: this client did not start it.
+        login: whom deployctl logs in as, for a command.
+    """
+
+    host: str
+    run: str
+    services: Sequence[Service] = ()
+    plan: Plan | None = None
+    login: str = readiness.ANY_USER
+
+    @classmethod
+    def by(cls, plan: Plan, host: Host) -> Asked:
+        """Return what is known of a run of one's own."""
+        return cls(host.name, plan.run, (plan.service,), plan, readiness.login(host))
+
+    @property
+    def service(self) -> str:
+        """The only service that it can be about; empty: there are several."""
+        return self.services[0].name if len(self.services) == 1 else ""
+
+    def agrees(self, entry: history.Entry) -> bool:
+        """Whether a recorded outcome can be that of the run."""
+        plan = self.plan
+        if plan is None:
+            ours = entry.service in {service.name for service in self.services}
+            return ours and entry.action in set(Action) and suggest.is_tag(entry.release.tag)
+        said = (entry.service, entry.action, entry.release, entry.previous)
+        return said == (plan.service.name, plan.action.value, plan.release, plan.previous)
+
+
+def success_entry(transcript: Transcript, asked: Asked) -> history.Entry:
     """Return the history line of a run that succeeded.
 
     Args:
         transcript: of a run that came to its end.
-        host: its name, for the messages.
-        service: the same.
-        run: its id.
+        asked: what is known of it.
 
     Raises:
         DeployctlError: every other end, with its exit status.
     """
     if transcript.end in {"outcome", "ended"}:
-        return _recorded_end(transcript, host, service, run)
-    raise _never_begun(transcript, host, service, run)
+        return _recorded_end(transcript, asked)
+    raise _never_begun(transcript, asked)
 
 
 def lost(host: str, run: str, *, begun: bool) -> OutcomeUnknownError:
@@ -75,7 +117,7 @@ def lost(host: str, run: str, *, begun: bool) -> OutcomeUnknownError:
         "connection-lost",
         f"the connection to {host} is lost and could not be made again; run {run} {doing}",
         state="not known from here: the run ends by itself in a recorded outcome",
-        hint=f"deployctl follow {host} {run}",
+        hint=suggest.deployctl("follow", host, run),
         about={"run": run},
     )
 
@@ -94,7 +136,7 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
         "unknown": f"run {run} may go on on {host}; it ends by itself in a recorded outcome",
     }
     again = "run the command again, if it is still wanted"
-    watch_it = f"deployctl follow {host} {run}"
+    watch_it = suggest.deployctl("follow", host, run)
     return InterruptedByUserError(
         "interrupted",
         f"stopped watching {host}",
@@ -104,10 +146,12 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     )
 
 
-def _recorded_end(transcript: Transcript, host: str, service: str, run: str) -> history.Entry:
-    entry = transcript.entry()
-    if entry is None or entry.run != run:
-        raise _nothing_recorded(host, service, run)
+def _recorded_end(transcript: Transcript, asked: Asked) -> history.Entry:
+    host, entry = asked.host, transcript.entry()
+    if entry is None or entry.run != asked.run:
+        raise _nothing_recorded(host, asked.service, asked.run)
+    if not asked.agrees(entry):
+        raise _of_another_run(entry, asked)
     if entry.event == history.SUCCEEDED:
         if not transcript.recorded:
             raise _not_recorded(entry, host)
@@ -116,7 +160,7 @@ def _recorded_end(transcript: Transcript, host: str, service: str, run: str) -> 
         raise _restored(transcript, entry, host)
     if entry.event == history.BROKEN:
         raise _broken(transcript, entry, host)
-    raise _interrupted(entry, host, service)
+    raise _interrupted(entry, host)
 
 
 def _restored(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
@@ -126,22 +170,25 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
         f"{_why(entry, transcript.limit)}",
         state=f"{shown_tag(back)} is back and healthy",
-        hint="fix what the log shows and deploy a new commit; what runs now:\n"
-        f"deployctl status {typed(entry.service)}",
+        hint=suggest.hint(
+            "fix what the log shows and deploy a new commit; what runs now:",
+            suggest.deployctl("status", entry.service),
+        ),
         details=_shown_logs(transcript),
         about=_about(entry),
     )
 
 
 def _broken(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
-    look = f"deployctl status {typed(entry.service)}"
+    look = suggest.deployctl("status", entry.service)
     if entry.previous is None:
-        hint = f"look at what runs, then fix it and deploy again:\n{look}"
+        hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
         state = "the failed release was left as it is: there was no earlier release to put back"
     else:
-        hint = (
-            f"look at what runs; then fix it and deploy again, or roll back:\n{look}\n"
-            f"deployctl rollback {typed(entry.service)}"
+        hint = suggest.hint(
+            "look at what runs; then fix it and deploy again, or roll back:",
+            look,
+            suggest.deployctl("rollback", entry.service),
         )
         why = REASONS.get(transcript.restore_reason, "it did not get healthy")
         state = (
@@ -159,13 +206,16 @@ def _broken(transcript: Transcript, entry: history.Entry, host: str) -> Deployct
     )
 
 
-def _interrupted(entry: history.Entry, host: str, service: str) -> DeployctlError:
+def _interrupted(entry: history.Entry, host: str) -> DeployctlError:
     return BrokenError(
         "interrupted",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} left no outcome: it was "
         "killed, or its line in the history is damaged",
         state="not settled: what runs is whatever the run had done by then",
-        hint=f"look at what runs; then deploy again, or roll back:\ndeployctl status {service}",
+        hint=suggest.hint(
+            "look at what runs; then deploy again, or roll back:",
+            suggest.deployctl("status", entry.service),
+        ),
         about=_about(entry),
     )
 
@@ -180,17 +230,41 @@ def _not_recorded(entry: history.Entry, host: str) -> DeployctlError:
     )
 
 
+def _of_another_run(entry: history.Entry, asked: Asked) -> DeployctlError:
+    """Forged or damaged: whatever it says, nobody knows how this run ended."""
+    plan = asked.plan
+    wanted = (
+        f", which was the {plan.action} of {plan.service.name} {plan.release.tag}" if plan else ""
+    )
+    said = shown(f"{entry.action} of {entry.service} {entry.release.tag}")
+    about = {"tag": plan.release.tag, "digest": plan.release.digest} if plan else {}
+    return BrokenError(
+        "outcome-mismatch",
+        f"{asked.host} says that run {asked.run}{wanted}, ended as {shown(entry.event)}, but its "
+        f"record is of something else: {said}",
+        state="not known: the record of the run is damaged or forged",
+        hint=suggest.hint(
+            "do not trust this host before you know why; what it says now:",
+            suggest.deployctl("status", asked.service),
+        ),
+        about={"run": asked.run, **about},
+    )
+
+
 def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
     """Its start is recorded before anything is changed: without a record, nothing was."""
     return HostError(
         "never-begun",
         f"run {run} on {host} was stopped before it began",
-        hint=f"it was killed, or the disk is full. Look, then {_START_AGAIN}:\n"
-        f"deployctl check {service}".rstrip(),
+        hint=suggest.hint(
+            f"it was killed, or the disk is full. Look, then {_START_AGAIN}:",
+            suggest.deployctl("check", service),
+        ),
     )
 
 
-def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> DeployctlError:
+def _never_begun(transcript: Transcript, asked: Asked) -> DeployctlError:
+    host, service, run = asked.host, asked.service, asked.run
     if transcript.end == "busy" and transcript.what == STRANGER:
         return _lock_taken(transcript, host, service)
     if transcript.end == "busy":
@@ -203,15 +277,17 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
         return BusyError(
             CHANGED_WHILE_WAITING if transcript.waited else CHANGED_MEANWHILE,
             f"{what} on {host} while this command was deciding",
-            hint=f"look at it, and run the command again:\ndeployctl {look} {service}",
+            hint=suggest.hint(
+                "look at it, and run the command again:", suggest.deployctl(look, service)
+            ),
         )
     if transcript.end == "refused":
-        return _refused(transcript, host, service, run)
+        return _refused(transcript, asked)
     if transcript.end == "unknown-run":
         return HostError(
             "unknown-run",
             f"{host} knows no run {run}",
-            hint=f"deployctl history {service}".rstrip(),
+            hint=suggest.deployctl("history", service),
         )
     return HostError(
         "cancelled",
@@ -220,26 +296,32 @@ def _never_begun(transcript: Transcript, host: str, service: str, run: str) -> D
     )
 
 
-def _refused(transcript: Transcript, host: str, service: str, run: str) -> HostError:
+def _refused(transcript: Transcript, asked: Asked) -> HostError:
+    host, service = asked.host, asked.service
     if transcript.what == ENV_FILE:
-        return env_file_foreign(transcript.lines, host)
+        own = [service.env_file for service in asked.services]
+        return env_file_foreign(transcript.lines, host, own, asked.login)
     if transcript.what == DISK_FULL:
-        directory = next(iter(transcript.lines), "")
-        return disk_full(directory, host, free_kib(Output(transcript.text, 0)))
+        free = free_kib(Output(transcript.text, 0))
+        return disk_full([s.state_directory for s in asked.services], host, free)
     if transcript.what == STATE_CLOSED:
         return HostError(
             "state-foreign",
             f"deployctl's own files on {host} are another user's, and this login may not look into "
-            f"them: whether there was a run {run} is not known",
-            hint="ask with the login that deploys; this says whose they are:\n"
-            f"deployctl status {service}".rstrip(),
+            f"them: whether there was a run {asked.run} is not known",
+            hint=suggest.hint(
+                "ask with the login that deploys; this says whose they are:",
+                suggest.deployctl("status", service),
+            ),
         )
     return HostError(
         "cannot-record",
         f"{_RECORDS.get(transcript.what, 'the record')} on {host} cannot be written, "
         "and what cannot be recorded is not begun",
-        hint="does it belong to another user, or is it on a read-only disk? This says so:\n"
-        f"deployctl check {service}".rstrip(),
+        hint=suggest.hint(
+            "does it belong to another user, or is it on a read-only disk? This says so:",
+            suggest.deployctl("check", service),
+        ),
     )
 
 
@@ -248,17 +330,21 @@ def _lock_taken(transcript: Transcript, host: str, service: str) -> BusyError:
         "lock-taken",
         f"the lock on {host} is held by no run of deployctl, but by "
         f"{read_stranger(transcript.text).text}",
-        hint="end it if it has no business there. This says how to look at it:\n"
-        f"deployctl check {service}".rstrip(),
+        hint=suggest.hint(
+            "end it if it has no business there. This says how to look at it:",
+            suggest.deployctl("check", service),
+        ),
     )
 
 
 def _about(entry: history.Entry) -> dict[str, str]:
+    """For programs: nothing but what has the exact form of it."""
+    previous = entry.previous.tag if entry.previous else ""
     return {
         "run": entry.run,
-        "tag": entry.release.tag,
-        "digest": entry.release.digest,
-        "previous-tag": entry.previous.tag if entry.previous else "",
+        "tag": entry.release.tag if suggest.is_tag(entry.release.tag) else "",
+        "digest": entry.release.digest if is_digest(entry.release.digest) else "",
+        "previous-tag": previous if suggest.is_tag(previous) else "",
     }
 
 

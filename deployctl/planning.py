@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from deployctl import gates, history
+from deployctl import gates, history, suggest
 from deployctl.command import Command
 from deployctl.compose import start, up
+from deployctl.image import Reference
 from deployctl.model import Action, Origin, Release
 from deployctl.readiness import LOW_DISK_KIB
 from deployctl.scripts import new_run_id
@@ -69,8 +70,9 @@ def commands(situation: Situation, release: Release, *, fetch: bool) -> tuple[st
     """Return what would run on the host, as a person would type it."""
     service = situation.service
     files, variable, tag = service.compose_files, service.tag_variable, release.tag
-    needed = [d.name for d in situation.dependencies if d.absent]
-    pull = [Command(("docker", "pull", str(situation.image(tag))))] if fetch else []
+    needed = [d.name for d in situation.dependencies if d.absent and suggest.is_name(d.name)]
+    image = situation.image(tag)
+    pull = [Command(("docker", "pull", str(image)))] if fetch and _can_be_typed(image) else []
     return tuple(
         command.as_shell()
         for command in (
@@ -80,6 +82,11 @@ def commands(situation: Situation, release: Release, *, fetch: bool) -> tuple[st
             up(files, service.name, variable, tag, alone=_alone(situation)),
         )
     ) + ((f"# {variable}={tag} in {kept}",) if (kept := _env_file(situation)) else ())
+
+
+def _can_be_typed(image: Reference) -> bool:
+    """The host's compose files name it: what could be read as another command is not shown."""
+    return not image.digest and bool(suggest.repository_or(image.repository, ""))
 
 
 def _alone(situation: Situation) -> bool:

@@ -6,12 +6,13 @@ so a line that tells nothing known is passed over, and so is whatever else a hos
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
+
+from deployctl.foreign import json_object
 
 MOST_LAYERS = 500  # docker itself takes no more than 127 in an image
 _LONGEST_LINE = 200  # bytes
@@ -97,10 +98,10 @@ def _said(line: bytes) -> tuple[str, str]:
     if len(line) > _LONGEST_LINE:
         return "", ""
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        value = json_object(line)
+    except ValueError:
         return "", ""
-    if not isinstance(value, dict) or value.get("fact") != "layer":
+    if value.get("fact") != "layer":
         return "", ""
     name, words = value.get("id"), value.get("is")
     if not isinstance(name, str) or not isinstance(words, str) or not _ID.fullmatch(name):

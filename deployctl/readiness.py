@@ -7,15 +7,15 @@ stopped by the first; `deployctl check` shows all of them.
 from __future__ import annotations
 
 import posixpath
-import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
+from deployctl import suggest
 from deployctl.command import Command, Completed
 from deployctl.compose import Configuration, compose_argv
 from deployctl.errors import HostError
 from deployctl.facts import HostFacts
-from deployctl.image import shown, typed
+from deployctl.image import shown
 from deployctl.inventory import Host, Service
 
 _ANY_TAG = "sha-0000000"  # compose only wants the variable to be set
@@ -61,63 +61,87 @@ def script_failed(host: Host, completed: Completed) -> HostError:
     )
 
 
-def env_file_foreign(problems: Iterable[str], host: str) -> HostError:
+ANY_USER = "USER"
+"""Stands in a command for the login where the inventory leaves it to ssh_config."""
+
+
+def login(host: Host) -> str:
+    """Return whom deployctl works as on a host, for a command that a person types there as root.
+
+    It is the inventory's word and not the host's: that one could name anybody.
+    """
+    return "root" if host.sudo else host.user or ANY_USER
+
+
+def env_file_foreign(
+    problems: Iterable[str], host: str, own_files: Iterable[str], user: str
+) -> HostError:
     """Return the error for a .env that the user cannot put another file in the place of.
 
     Args:
         problems: "WORD USER PATH" each, as host/env_file.sh has them.
         host: its name.
+        own_files: those that it can be, as the inventory has them; a command names no other.
+        user: see login.
     """
+    own = {path for file in own_files for path in (file, posixpath.dirname(file))}
     said, commands = [], []
     for problem in problems:
         word, _, rest = problem.partition(" ")
-        user, _, path = rest.partition(" ")
+        asking, _, path = rest.partition(" ")
         what, command = _ENV_FILE_PROBLEMS.get(word, _ENV_FILE_PROBLEMS["owner"])
-        said.append(what.format(user=user, path=shown(path)))
-        commands.append(command.format(user=typed(user), path=typed(path)))
+        name = asking if suggest.is_name(asking) else shown(asking)
+        said.append(what.format(user=name, path=shown(path)))
+        if path in own:
+            commands.append(suggest.typed(*(w.format(user=user, path=path) for w in command)))
     return HostError(
         "env-file-foreign",
         f"the tag cannot be kept in the project's .env on {host}, as persist = true asks for: "
         + "; ".join(said),
-        hint="take persist out of the inventory, or on the host, as root:\n" + "\n".join(commands),
+        hint=suggest.hint(
+            "take persist out of the inventory, or on the host, as root:"
+            if commands
+            else "take persist out of the inventory, or give the user that file",
+            *commands,
+        ),
     )
 
 
-def disk_full(directory: str, host: str, free_kib: int | None) -> HostError:
+def disk_full(directories: Sequence[str], host: str, free_kib: int | None) -> HostError:
     """Return the error for a disk on which a run could not be recorded.
 
     Args:
-        directory: deployctl's own.
+        directories: deployctl's own, as the inventory has them.
         host: its name.
         free_kib: what is free there; None: not known.
     """
     free = "" if free_kib is None else f" ({free_kib} KiB free)"
     return HostError(
         "disk-full",
-        f"the disk of {directory} on {host} is full{free} and there is no reserve left: a run "
-        "could not be recorded, so none is begun",
-        hint=make_room(directory),
+        f"the disk of {' or '.join(directories)} on {host} is full{free} and there is no "
+        "reserve left: a run could not be recorded, so none is begun",
+        hint=make_room(*directories),
     )
 
 
-def make_room(directory: str) -> str:
+def make_room(*directories: str) -> str:
     """Return what to do about a full disk: nothing that takes away what a rollback goes to."""
-    return (
+    return suggest.hint(
         "see on the host what fills it. Never docker image prune -a: that removes the releases "
-        "that are kept for a rollback. The first two look; the others make room and leave those:\n"
-        f"df -h {typed(directory)}\n"
-        "docker system df\n"
-        "docker image prune\n"
-        "docker builder prune"
+        "that are kept for a rollback. The first two look; the others make room and leave those:",
+        suggest.typed("df", "-h", *directories),
+        "docker system df",
+        "docker image prune",
+        "docker builder prune",
     )
 
 
 _ENV_FILE_PROBLEMS = {
-    "link": ("{path} is a link that leads nowhere", "rm {path}"),
-    "directory": ("{user} may not write in {path}", "chown {user} {path}"),
-    "kind": ("{path} is not a regular file", "mv {path} {path}.old"),
-    "owner": ("{path} belongs to another user than {user}", "chown {user} {path}"),
-    "mode": ("{user} may not read {path}", "chmod u+r {path}"),
+    "link": ("{path} is a link that leads nowhere", ("rm", "{path}")),
+    "directory": ("{user} may not write in {path}", ("chown", "{user}", "{path}")),
+    "kind": ("{path} is not a regular file", ("mv", "{path}", "{path}.old")),
+    "owner": ("{path} belongs to another user than {user}", ("chown", "{user}", "{path}")),
+    "mode": ("{user} may not read {path}", ("chmod", "u+r", "{path}")),
 }
 """By word: what is wrong, and the command that puts it right."""
 
@@ -142,20 +166,26 @@ def _tools(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
 def _paths(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     names = (service.directory, *service.compose_files)
     for name, state in zip(names, facts.paths, strict=False):
-        if state != "ok":
+        if state not in {"ok", *_PATH_STATES}:
+            yield _half_answered(host)
+        elif state != "ok":
             what = "directory" if name == service.directory else "compose file"
             yield HostError(
                 "path-" + state,
                 f"the {what} {shown(name)} on {host.name} "
-                + _PATH_STATES.get(state, state).format(kind=what.removeprefix("compose ")),
+                + _PATH_STATES[state].format(kind=what.removeprefix("compose ")),
                 hint=f"compare it with services.{service.name} in the inventory",
             )
     if len(facts.paths) != len(names):
-        yield HostError(
-            "host-garbled",
-            f"{host.name} did not answer all questions",
-            hint="run the command again",
-        )
+        yield _half_answered(host)
+
+
+def _half_answered(host: Host) -> HostError:
+    return HostError(
+        "host-garbled",
+        f"{host.name} did not answer all questions",
+        hint="run the command again",
+    )
 
 
 _PATH_STATES = {
@@ -175,8 +205,10 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
         return HostError(
             "docker-denied",
             f"{facts.user} may not use docker on {host.name}",
-            hint=f"set sudo = true in [hosts.{host.name}], or on the host, as root:\n"
-            f"usermod -aG docker {typed(facts.user)}",
+            hint=suggest.hint(
+                f"set sudo = true in [hosts.{host.name}], or on the host, as root:",
+                suggest.typed("usermod", "-aG", "docker", login(host)),
+            ),
         )
     reasons = {
         "missing": "is not running: its socket does not exist",
@@ -193,14 +225,13 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
 def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
     if not facts.foreign_files and not facts.state_access:
         return
-    directory, user = service.state_directory, typed(facts.user)
-    command = f"chown -R {user} {shlex.quote(directory)}"
+    directory, user = service.state_directory, login(host)
+    command = suggest.typed("chown", "-R", user, directory)
     instead = "set state_directory in the inventory"
     match facts.state_access:
         case "not-there":
             what = f"{directory} on {host.name} is not there, and {facts.user} may not make it"
-            group = typed(facts.group or facts.user)
-            command = f"install -d -o {user} -g {group} -m 0700 {shlex.quote(directory)}"
+            command = suggest.typed("install", "-d", "-o", user, "-m", "0700", directory)
         case "not-writable" if facts.state_owner:
             what = (
                 f"{directory} on {host.name} is {facts.state_owner}'s, and {facts.user} may not "
@@ -215,7 +246,7 @@ def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
     yield HostError(
         "state-foreign",
         what,
-        hint=f"{instead}, or on the host, as root:\n{command}",
+        hint=suggest.hint(f"{instead}, or on the host, as root:", command),
     )
 
 
@@ -226,7 +257,7 @@ def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostErr
         yield HostError(
             "history-unreadable",
             f"{path} on {host.name} is there but {facts.user} cannot read it",
-            hint=f"on the host, as root:\nchown {typed(facts.user)} {shlex.quote(path)}",
+            hint=suggest.hint("on the host, as root:", suggest.typed("chown", login(host), path)),
         )
 
 
@@ -236,7 +267,9 @@ def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
             "killed-at-logout",
             f"logind on {host.name} kills what {facts.user} leaves running at logout "
             "(KillUserProcesses=yes): a deploy would die with the connection",
-            hint=f"on the host, as root:\nloginctl enable-linger {typed(facts.user)}",
+            hint=suggest.hint(
+                "on the host, as root:", suggest.typed("loginctl", "enable-linger", login(host))
+            ),
         )
 
 
@@ -244,7 +277,7 @@ def _env_file(facts: HostFacts, service: Service, host: Host) -> Iterator[HostEr
     # Where other services follow the tag it is not kept, and a gate refuses a deploy.
     shared = facts.configuration and facts.configuration.sharing_tag(service.name)
     if facts.env_file_problems and not shared:
-        yield env_file_foreign(facts.env_file_problems, host.name)
+        yield env_file_foreign(facts.env_file_problems, host.name, [service.env_file], login(host))
 
 
 def _compose(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
@@ -267,8 +300,10 @@ def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostErr
     return HostError(
         "compose-invalid",
         f"docker compose cannot resolve the compose files of {service.name} on {host.name}",
-        hint=f"correct what compose says; to see it on the host, as {typed(facts.user)}:\n"
-        f"cd {shlex.quote(service.directory)} && {resolve.as_shell()}",
+        hint=suggest.hint(
+            f"correct what compose says; to see it on the host, as {login(host)}:",
+            f"{suggest.typed('cd', service.directory)} && {resolve.as_shell()}",
+        ),
         details=facts.complaints,
     )
 

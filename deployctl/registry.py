@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from deployctl import suggest
 from deployctl.errors import RefusedError
 from deployctl.facts import FetchFailure
-from deployctl.image import Reference, shown, typed
+from deployctl.image import Reference, shown
 from deployctl.inventory import Registry
 
 # Go's net package: the connection did not come about, or nobody answered on it.
@@ -142,8 +143,11 @@ def _down(failure: FetchFailure, fetch: Fetch) -> RefusedError:
         "registry-down",
         f"the registry {fetch.image.registry} cannot be reached from {fetch.host}, so "
         f"{fetch.image} cannot be fetched",
-        hint="is it up, and can the host reach it (DNS, firewall, proxy)? What is kept on the host "
-        f"can be rolled back to without it. To ask it again:\ndeployctl check {fetch.service}",
+        hint=suggest.hint(
+            "is it up, and can the host reach it (DNS, firewall, proxy)? What is kept on the host "
+            "can be rolled back to without it. To ask it again:",
+            suggest.deployctl("check", fetch.service),
+        ),
         details=failure.words,
     )
 
@@ -151,7 +155,7 @@ def _down(failure: FetchFailure, fetch: Fetch) -> RefusedError:
 def _denied(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     server, user, repository = fetch.image.registry, fetch.user, fetch.image.repository
     setting = f"services.{fetch.service}.registry in the inventory"
-    hint = f"set {setting}, or on the host, as {typed(user)}:\ndocker login {typed(server)}"
+    hint = log_in(setting, server, user)
     if fetch.login:
         who = shown(fetch.login.username)
         if failure.login_failed:
@@ -170,12 +174,28 @@ def _denied(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     return RefusedError("registry-denied", message, hint=hint, details=failure.words)
 
 
+def log_in(setting: str, server: str, user: str) -> str:
+    """Return what to do where the host needs a login.
+
+    Args:
+        setting: of the inventory, that would give it one.
+        server: the registry, as the host's compose files name it.
+        user: the login there, as the host says.
+    """
+    return suggest.hint(
+        f"set {setting}, or on the host, as {user if suggest.is_name(user) else 'USER'}:",
+        suggest.typed("docker", "login", suggest.repository_or(server, "REGISTRY")),
+    )
+
+
 def _unknown(failure: FetchFailure, fetch: Fetch) -> RefusedError:
     image = fetch.image
     doing = f"log in to {image.registry}" if failure.login_failed else f"fetch {image}"
     return RefusedError(
         "not-fetched",
         f"docker on {fetch.host} cannot {doing}: its own words say why",
-        hint=f"put that right, and ask again:\ndeployctl check {fetch.service}",
+        hint=suggest.hint(
+            "put that right, and ask again:", suggest.deployctl("check", fetch.service)
+        ),
         details=failure.words,
     )

@@ -99,7 +99,7 @@ def run(link: Link, plan: Plan, observer: Observer) -> Transcript:
             _follow_again(link, _follow(plan), plan.run, listener)
     except KeyboardInterrupt:
         raise _stopped_by_user(link, plan, listener) from None
-    outcome.success_entry(listener.transcript, link.host.name, plan.service.name, plan.run)
+    outcome.success_entry(listener.transcript, outcome.Asked.by(plan, link.host))
     return listener.transcript
 
 

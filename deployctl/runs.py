@@ -12,6 +12,7 @@ from datetime import datetime
 
 from deployctl.history import INTERRUPTED, OUTCOMES, STARTED, Entry, History
 from deployctl.model import RecordedRun, RunOutcome, UnfinishedRun
+from deployctl.moments import read_moment
 
 
 def recorded_runs(
@@ -94,7 +95,5 @@ def _seconds(start: Entry | None, end: Entry | None, now: datetime | None) -> fl
         return None if end.event == INTERRUPTED else end.seconds
     if start is None or now is None:
         return None
-    try:
-        return max((now - datetime.fromisoformat(start.at)).total_seconds(), 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return None
+    began = read_moment(start.at)
+    return max((now - began).total_seconds(), 0.0) if began else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from deployctl import history
 from deployctl.errors import HostError
 from deployctl.facts import decode, read_holder, read_stranger
+from deployctl.foreign import json_object
 from deployctl.model import Stranger, UnfinishedRun
 
 _ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled", "unknown-run"})
@@ -124,10 +124,9 @@ def _heard(transcript: Transcript, event: Mapping[str, Any]) -> Transcript:
 
 def _event(line: bytes) -> Mapping[str, Any]:
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
+        return json_object(line)
+    except ValueError:
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _text(event: Mapping[str, Any]) -> bytes:

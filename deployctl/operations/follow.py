@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from deployctl import outcome, runner
+from deployctl import outcome, readiness, runner
 from deployctl.errors import UsageError
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.image import shown
@@ -40,7 +40,8 @@ def follow(link: Link, services: Sequence[Service], run: str, observer: Observer
         transcript = runner.follow(link, directory, run, observer)
         if transcript.end != "unknown-run":
             break
-    entry = outcome.success_entry(transcript, link.host.name, "", run)
+    asked = outcome.Asked(link.host.name, run, services, login=readiness.login(link.host))
+    entry = outcome.success_entry(transcript, asked)
     return RunResult(
         host=link.host.name,
         service=entry.service,

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from deployctl import errors
+from deployctl import errors, suggest
 from deployctl.events import HostFinished, HostStarted
+from deployctl.image import is_digest
 from deployctl.render import step_outputs, step_summary
 from deployctl.render.redaction import secrets_in
 from deployctl.render.terminal import Page
@@ -127,9 +128,19 @@ class Workflow:
         return observe
 
     def mask(self, error: DeployctlError | None) -> None:
-        """Have the runner mask the secrets of an error's evidence: another step may say them."""
-        for secret in secrets_in(error.details) if error else ():
-            self._command(mask(secret))
+        """Have the runner mask the secrets of an error's evidence: another step may say them.
+
+        Whoever writes a container's log chooses what looks like a secret in it, and a runner drops
+        the outputs of a job in which a mask occurs: nothing that the run itself is about is masked.
+        """
+        if error is None:
+            return
+        told = (error.message, error.state, error.hint, *(v.evidence for v in error.verdicts))
+        github = (value for n, value in self._environment.items() if n.startswith("GITHUB_"))
+        public = "\n".join([*error.about.values(), *told, *github])
+        for secret in secrets_in(error.details):
+            if secret not in public and not _is_name_of_a_release(secret):
+                self._command(mask(secret))
 
     # ------------------------------------------------------------ the edge
 
@@ -165,6 +176,10 @@ class Workflow:
             path = self._environment.get(variable)
             why = f"({path}) cannot be written: {_reason(error)}" if path else "is not set"
             self._annotate("warning", "deployctl", f"{variable} {why}; {_LOST[variable]}")
+
+
+def _is_name_of_a_release(text: str) -> bool:
+    return is_digest(text) or suggest.is_tag(text) or suggest.has_form_of_run(text)
 
 
 def _reason(error: OSError | ValueError) -> str:

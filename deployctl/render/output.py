@@ -20,7 +20,7 @@ from errno import errorcode
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
 
-from deployctl import workflow_events
+from deployctl import suggest, workflow_events
 from deployctl.errors import EXIT_OK, UNTOUCHED, DeployctlError, UsageError
 from deployctl.render.publication import Publication
 
@@ -250,7 +250,7 @@ class Output:
         if self._unwritten:
             told = f"exit status {exit_status} tells how it ended"
             state = "what was asked for is done" if exit_status == EXIT_OK else told
-            hint = f"deployctl status {service}".rstrip()
+            hint = suggest.deployctl("status", service)
             self._error_for_people(unwritable(*self._unwritten, state=state, hint=hint))
         return exit_status
 

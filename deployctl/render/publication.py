@@ -12,9 +12,9 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from deployctl import workflow_events
+from deployctl import suggest, workflow_events
 from deployctl.errors import BrokenError, DeployctlError, RestoredError
-from deployctl.model import HostOutcome, is_run_id
+from deployctl.model import HostOutcome
 
 if TYPE_CHECKING:
     from deployctl.inventory import Inventory
@@ -98,9 +98,8 @@ def _quotes_a_log(error: DeployctlError) -> bool:
 
 
 def _instead(host: str, run: str) -> tuple[str, ...]:
-    if not is_run_id(run):
-        return (LEFT_OUT,)
-    return (f"{LEFT_OUT}; at a terminal, this shows it:", f"deployctl follow {host} {run}")
+    command = suggest.deployctl("follow", host, run=run)
+    return (f"{LEFT_OUT}; at a terminal, this shows it:", command) if command else (LEFT_OUT,)
 
 
 # ---------------------------------------------------------------- changing parts of values

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from deployctl import errors
+from deployctl import errors, suggest
+from deployctl.image import is_digest
 
 if TYPE_CHECKING:
     from deployctl.errors import DeployctlError
@@ -37,11 +38,11 @@ def of_rollout(result: RolloutResult, exit_status: int) -> dict[str, str]:
     ended = {outcome.result.outcome for outcome in result.outcomes if outcome.result}
     good = next((name for name in _OF_RESULTS if name in ended), OUTCOMES[errors.EXIT_OK])
     return {
-        "tag": _agreed(values.get("tag") or result.tag for values in told),
-        "previous-tag": _agreed(values.get("previous-tag", "") for values in told),
-        "digest": _agreed(values.get("digest", "") for values in told),
+        "tag": _agreed(_tag(values.get("tag") or result.tag) for values in told),
+        "previous-tag": _agreed(_tag(values.get("previous-tag", "")) for values in told),
+        "digest": _agreed(_digest(values.get("digest", "")) for values in told),
         "outcome": good if exit_status == errors.EXIT_OK else _outcome(exit_status),
-        "run": _runs(result, [values.get("run", "") for values in told]),
+        "run": _runs(result, [_run(values.get("run", "")) for values in told]),
         "exit-status": str(exit_status),
     }
 
@@ -50,9 +51,11 @@ def of_status(rows: Sequence[StatusResult], exit_status: int) -> dict[str, str]:
     """Return the outputs of a status: what runs, and where a rollback would go."""
     states = {row.state.value.replace(" ", "-") for row in rows}
     return {
-        "tag": _agreed(row.running.tag if row.running else "" for row in rows),
-        "previous-tag": _agreed(row.rollback.release.tag if row.rollback else "" for row in rows),
-        "digest": _agreed(row.running.digest if row.running else "" for row in rows),
+        "tag": _agreed(_tag(row.running.tag) if row.running else "" for row in rows),
+        "previous-tag": _agreed(
+            _tag(row.rollback.release.tag) if row.rollback else "" for row in rows
+        ),
+        "digest": _agreed(_digest(row.running.digest) if row.running else "" for row in rows),
         "outcome": states.pop() if len(states) == 1 else "differs",
         "run": "",
         "exit-status": str(exit_status),
@@ -79,6 +82,19 @@ def _of_host(outcome: HostOutcome) -> dict[str, str]:
 
 def _of_error(error: DeployctlError | None) -> dict[str, str]:
     return error.about if error else {}
+
+
+def _tag(text: str) -> str:
+    """Other steps trust an output: what a host says has the exact form, or is left out."""
+    return text if suggest.is_tag(text) else ""
+
+
+def _run(text: str) -> str:
+    return text if suggest.has_form_of_run(text) else ""
+
+
+def _digest(text: str) -> str:
+    return text if is_digest(text) else ""
 
 
 def _agreed(values: Iterable[str]) -> str:

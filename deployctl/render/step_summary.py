@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from deployctl import suggest
 from deployctl.model import Action
 from deployctl.render.hint import Hint
 from deployctl.render.markdown import code, escape, fence, table
@@ -126,15 +127,17 @@ def _way_back(result: RolloutResult, runs: Sequence[RunResult]) -> list[str]:
     if not changed:
         return [] if failed else ["Nothing was changed.\n"]
     # Where it failed is as the error says; only the hosts before that one have changed.
-    only = "".join(f" --host {run.host}" for run in changed) if failed else ""
-    if result.action is Action.ROLLBACK:
-        before = {run.previous.tag for run in changed if run.previous}
-        command = f"deploy {changed[0].service} {before.pop()}" if len(before) == 1 else ""
-    else:
-        command = f"rollback {changed[0].service}" if any(r.previous for r in changed) else ""
-    if not command:
+    only = [word for run in changed for word in ("--host", run.host)] if failed else []
+    before = {run.previous.tag for run in changed if run.previous}
+    if not before or (result.action is Action.ROLLBACK and len(before) > 1):
         return ["There is no earlier release to go back to.\n"]
-    return ["To undo this:\n\n" + fence(safe_lines(f"deployctl {command}{only}"), "sh")]
+    service = changed[0].service
+    command = (
+        suggest.deployctl("deploy", service, tag=before.pop(), more=only)
+        if result.action is Action.ROLLBACK
+        else suggest.deployctl("rollback", service, more=only)
+    )
+    return ["To undo this:\n\n" + fence([command], "sh")] if command else []
 
 
 def _notes(run: RunResult) -> str:

@@ -19,13 +19,17 @@ LONGEST = 2000
 NOTHING = "-"
 """Stands in a column where there is nothing to show."""
 
+UNKNOWN = "unknown"
+"""Stands for a time that cannot be: of the year 1, say."""
+
 _SHORT_ID = 12
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _MONTHS = 60 * _DAY
 _JUST_NOW = 5
 _KILO, _TWO_DIGITS = 1000, 10
 _LONGEST_TIMESTAMP = 40
-_YEAR_ZERO = "0001-01-01"
+_NEVER = "0001-01-01T00:00:00Z"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T", re.ASCII)
 
 # Whole sequences vanish (a coloured log line reads as if it had no colour). Each class excludes
 # what starts a sequence, so that no input makes the search quadratic.
@@ -106,16 +110,10 @@ def disarm(line: str) -> str:
 
 
 def moment(at: str) -> datetime | None:
-    """Read an RFC 3339 timestamp; None: it is none, or the zero that docker writes for never."""
-    from datetime import UTC, datetime
+    """Read an RFC 3339 timestamp; None: it is none, or none that can be, like docker's "never"."""
+    from deployctl.moments import read_moment
 
-    if not at or at.startswith(_YEAR_ZERO):
-        return None
-    try:
-        read = datetime.fromisoformat(at)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return read_moment(at) if at else None
 
 
 def stamp(at: str) -> str:
@@ -144,9 +142,9 @@ def ago(at: str, now: datetime) -> str:
 
 
 def _no_time(at: str) -> str:
-    if not at or at.startswith(_YEAR_ZERO):
+    if not at or at.startswith(_NEVER):
         return NOTHING
-    return safe(at, limit=_LONGEST_TIMESTAMP)
+    return UNKNOWN if _DATE.match(at) else safe(at, limit=_LONGEST_TIMESTAMP)
 
 
 def _span(seconds: float) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from deployctl import suggest
 from deployctl.errors import HostError
 from deployctl.ssh import keys
 from deployctl.ssh.failures import Place, printable
@@ -291,8 +292,10 @@ class Credentials:
             raise HostError(
                 "key-unusable",
                 f"other users of this computer may read the private key {name}",
-                hint="ssh does not use such a key either; if nobody has read it:\n"
-                f"chmod 600 {shlex.quote(str(path))}",
+                hint=suggest.hint(
+                    "ssh does not use such a key either; if nobody has read it:",
+                    suggest.typed("chmod", "600", str(path)),
+                ),
             )
         try:
             identity = keys.load(text, self._host.passphrase, name)

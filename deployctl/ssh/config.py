@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployctl import suggest
 from deployctl.errors import HostError
 from deployctl.inventory import Host
 from deployctl.ssh.failures import Place, printable
@@ -129,7 +130,10 @@ def _expand(
     if writable:  # whoever can write here can let programs run
         raise _invalid(
             ValueError(f"other users of this computer may change {path}"),
-            f"look for what is not yours in it, and then:\nchmod go-w {shlex.quote(str(path))}",
+            suggest.hint(
+                "look for what is not yours in it, and then:",
+                suggest.typed("chmod", "go-w", str(path)),
+            ),
         )
     lines = [block]
     for line in text.splitlines():

@@ -299,8 +299,8 @@ class FakeHost:
             "service": self.service,
             "gates": Gates(),
             "origin": Origin("kim", "terminal"),
-            "event": None,
             "observer": _ignore,
+            "event": None,
         }
         return Request(**{**usual, **changes})
 

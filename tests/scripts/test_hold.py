@@ -80,7 +80,7 @@ def test_a_hold_that_is_set_after_the_decision_stops_the_run_and_is_named(host: 
 
     heard = host.transcript(transaction.begin_command(plan))
     with pytest.raises(BusyError, match=r"held by kim since .*: audit") as refused:
-        outcome.success_entry(heard, "vps", WEB, plan.run)
+        outcome.success_entry(heard, outcome.Asked.by(plan, host.link().host))
     assert refused.value.code == "hold"
     assert host.serves() == 2
 

@@ -399,7 +399,9 @@ def test_a_run_that_began_cannot_be_cancelled(ready: FakeHost) -> None:
     heard = ready.transcript(cancel)
 
     assert heard.end == "outcome"
-    assert outcome.success_entry(heard, "vps", WEB, plan.run).release.tag == tag(3)
+    assert outcome.success_entry(
+        heard, outcome.Asked.by(plan, ready.link().host)
+    ).release.tag == tag(3)
 
 
 @one_shell

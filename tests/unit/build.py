@@ -22,7 +22,7 @@ NOW = datetime(2025, 11, 23, 12, 0, 0, tzinfo=UTC)
 WEB = "web"
 REPOSITORY = "registry.example/web"
 FILES = "f1" * 32
-HOST = Host(name="vps", address="vps.example")
+HOST = Host(name="vps", address="vps.example", user="deploy")
 SERVICE = Service(
     name=WEB,
     model="compose",

@@ -12,10 +12,12 @@ import pytest
 
 from deployctl import errors, outcome
 from deployctl.errors import DeployctlError
+from deployctl.outcome import Asked
 from deployctl.transcript import Transcript
-from tests.unit.build import WEB, entry, tag
+from tests.unit.build import SERVICE, WEB, entry, tag
 
 RUN = "20251123t120000z-0a1b2c3d"
+ASKED = Asked("vps", RUN, (SERVICE,), login="deploy")
 
 
 def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any) -> Transcript:
@@ -26,17 +28,17 @@ def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any
 
 def error(transcript: Transcript) -> DeployctlError:
     with pytest.raises(DeployctlError) as caught:
-        outcome.success_entry(transcript, "vps", WEB, RUN)
+        outcome.success_entry(transcript, ASKED)
     assert caught.value.hint
     assert caught.value.state
     return caught.value
 
 
 def test_a_success_is_its_history_line() -> None:
-    found = outcome.success_entry(ended("succeeded"), "vps", WEB, RUN)
+    found = outcome.success_entry(ended("succeeded"), ASKED)
 
     assert found.release.tag == tag(2)
-    assert outcome.success_entry(ended("succeeded", end="ended"), "vps", WEB, RUN) == found
+    assert outcome.success_entry(ended("succeeded", end="ended"), ASKED) == found
 
 
 def test_a_release_that_was_put_back_is_exit_6_and_says_what_is_back() -> None:
@@ -58,7 +60,7 @@ def test_a_release_that_was_too_slow_is_told_with_the_time_that_it_had() -> None
 def test_who_follows_a_run_that_never_began_is_not_told_to_follow_it_again() -> None:
     for transcript in (Transcript(end="cancelled"), Transcript(end="ended")):
         with pytest.raises(errors.HostError) as caught:
-            outcome.success_entry(transcript, "vps", "", RUN)
+            outcome.success_entry(transcript, Asked("vps", RUN))
         assert "start the deploy or rollback again" in caught.value.hint
 
 

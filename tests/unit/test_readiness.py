@@ -85,10 +85,10 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             "chown -R deploy",
         ),
         (
-            facts(state_access="not-there", group="apps"),
+            facts(state_access="not-there"),
             "state-foreign",
             "/opt/infra/.deployctl on vps is not there",
-            "as root:\ninstall -d -o deploy -g apps -m 0700 /opt/infra/.deployctl",
+            "as root:\ninstall -d -o deploy -m 0700 /opt/infra/.deployctl",
         ),
         (
             facts(history=History(readable=False)),
@@ -97,16 +97,16 @@ def test_a_host_in_good_order_gives_its_configuration() -> None:
             "chown deploy",
         ),
         (
-            facts(env_file_problems=("owner deploy /opt/my infra/.env",)),
+            facts(env_file_problems=("owner deploy /opt/infra/compose/.env",)),
             "env-file-foreign",
-            "'/opt/my infra/.env' belongs to another user than deploy",
-            "chown deploy '/opt/my infra/.env'",
+            "'/opt/infra/compose/.env' belongs to another user than deploy",
+            "chown deploy /opt/infra/compose/.env",
         ),
         (
-            facts(env_file_problems=("mode deploy /opt/infra/.env",)),
+            facts(env_file_problems=("mode deploy /opt/infra/compose/.env",)),
             "env-file-foreign",
-            "deploy may not read '/opt/infra/.env'",
-            "chmod u+r /opt/infra/.env",
+            "deploy may not read '/opt/infra/compose/.env'",
+            "chmod u+r /opt/infra/compose/.env",
         ),
         (facts(killed_at_logout=True), "killed-at-logout", "KillUserProcesses", "enable-linger"),
         (
@@ -153,6 +153,24 @@ def test_a_script_that_did_not_run_shows_its_last_words(sudo: bool, remedy: str)
     assert "exit status 127" in failed.message
     assert remedy in failed.hint
     assert failed.details[0] == "line 4"
+
+
+def test_a_path_of_the_hosts_own_is_evidence_and_in_no_command_for_root() -> None:
+    found = error(facts(env_file_problems=("owner deploy /etc/shadow",)))
+
+    assert "'/etc/shadow' belongs to another user" in found.message
+    assert "shadow" not in found.hint
+    assert "\n" not in found.hint
+
+
+def test_a_command_for_root_names_the_login_of_the_inventory_and_not_the_hosts() -> None:
+    found = facts(user="mallory", containers=None, docker_problem="denied")
+    unnamed = dataclasses.replace(HOST, user=None)
+
+    assert error(found).hint.endswith("\nusermod -aG docker deploy")
+    with pytest.raises(HostError) as raised:
+        readiness.require_answers(found, SERVICE, unnamed)
+    assert raised.value.hint.endswith("\nusermod -aG docker USER")
 
 
 @pytest.mark.parametrize(
