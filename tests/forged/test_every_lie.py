@@ -1,0 +1,92 @@
+"""Every field of every answer, with every hostile value, in every way of showing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deployctl import scripts
+from deployctl.cli import app
+from tests.forged import rewriting
+from tests.forged.checker import problems, told
+from tests.forged.conftest import WAYS, Show
+from tests.forged.lies import Liar, Place
+from tests.forged.scenes import SCENES, Recording
+from tests.forged.values import HOSTILE, TEXTS
+
+Lying = Callable[[str], Liar]
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_an_honest_host_is_believed(scene: str, liar: Lying, shown: Show) -> None:
+    """So that a lie is the only thing that can be wrong below."""
+    for way in WAYS:
+        seen = shown(liar(scene), way)
+
+        assert problems(seen) == [], way
+        assert seen.exit_status == SCENES[scene].exit_status
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", SCENES)
+def test_no_lie_does_harm(scene: str, liar: Lying, shown: Show) -> None:
+    """A sample: some places, each with one of the values; over all scenes, all of both."""
+    some = _some(list(SCENES).index(scene), liar(scene))
+    found = [_found(scene, liar, shown, *lie) for lie in some]
+
+    assert not any(listed for _, listed in found), told(found)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("scene", SCENES)
+def test_none_of_all_lies_does_harm(scene: str, way: str, liar: Lying, shown: Show) -> None:
+    places = liar(scene).places()
+    all_lies = ((place, name, way) for place in places for name in _values_for(place))
+    found = [_found(scene, liar, shown, *lie) for lie in all_lies]
+
+    assert not any(listed for _, listed in found), told(found)
+
+
+def _found(
+    scene: str, liar: Lying, shown: Show, place: Place, value: str, way: str
+) -> tuple[str, list[str]]:
+    seen = shown(liar(scene).says_at(place, HOSTILE[value]), way)
+    return f"{scene}, {place}, {value}, {way}", problems(seen)
+
+
+def _some(scene: int, liar: Liar) -> Iterator[tuple[Place, str, str]]:
+    """Every fourth place, others in the next scene, with the values and ways taking turns.
+
+    What is said after the first answer is of this scene only: there it is every place.
+    """
+    for turn, place in enumerate(liar.places(), start=scene):
+        if place.answer or turn % 4 == 0:
+            values = _values_for(place)
+            yield place, values[7 * turn % len(values)], WAYS[turn % len(WAYS)]
+
+
+def _values_for(place: Place) -> list[str]:
+    return list(TEXTS if rewriting.is_key(place.path) else HOSTILE)
+
+
+# ---------------------------------------------------------------- that nothing is left out
+
+
+def test_each_command_that_asks_a_host_has_a_scene() -> None:
+    names = {command.callback.__name__ for command in app.registered_commands if command.callback}
+
+    assert names - {scene.arguments[0] for scene in SCENES.values()} == {"lint"}
+
+
+def test_each_script_of_a_host_is_heard_in_some_scene(record: Callable[[str], Recording]) -> None:
+    """By the verbs of scenes.verb_of; `cancel` is a way of asking to follow."""
+    verbs = {telling.verb for scene in SCENES for telling in record(scene).tellings}
+    parts = {"env_file", "lock", "private"}  # sent in front of those, by scripts._PARTS
+    files = {path.stem for path in Path(scripts.__file__).with_name("host").glob("*.sh")}
+
+    assert files == {"probe", "fetch", "check", "hold", "transact", *parts}
+    assert verbs == {"probe", "fetch", "check", "hold", "unhold", "begin", "follow"}
