@@ -12,6 +12,7 @@ from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
 from tests.e2e.steps import WORKFLOW, deploy, refuse, rollback, status
+from tests.faults.gate import held_back
 from tests.vps.catalogue import GOOD
 from tests.vps.world import Vps, World
 
@@ -54,9 +55,9 @@ def test_the_time_of_a_hold_is_the_hosts(ready: Client, vps: Vps) -> None:
 def test_a_hold_that_is_set_while_a_deploy_is_under_way_stops_the_next(
     deployed: Client, vps: Vps
 ) -> None:
-    with deployed.start("deploy", SERVICE, GOOD[1].tag) as running:
-        host.await_step(vps, "up")
+    with held_back(vps, deployed, GOOD[1].tag) as (running, gate):
         held = deployed.run("hold", SERVICE, "--reason", REASON, "--json")
+        gate.open()
         assert running.wait().exit_status == 0
     settle(vps)
 

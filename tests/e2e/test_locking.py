@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from tests.e2e.interruption import (
     reached,
 )
 from tests.e2e.invariants import assert_ready_for_more, assert_sound, settle
-from tests.faults.gate import Gate
+from tests.faults.gate import Gate, held_back
 from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD
 from tests.vps.proxy import DelayingProxy
@@ -60,17 +60,6 @@ def test_of_two_deploys_at_once_one_wins_and_the_other_names_it(ready: Client, v
     assert _tags(vps, "started") == [winner[1]]
     settle(vps)
     assert assert_sound(vps, ready) == winner[1]
-
-
-@contextmanager
-def held_back(vps: Vps, client: Client, tag: str) -> Iterator[tuple[Running, Gate]]:
-    """A deploy that stays where it is, before it recreates the service, until its gate opens."""
-    gate = Gate(vps)
-    gate.install()
-    gate.close("before", "docker compose *up -d*")
-    with client.start("deploy", SERVICE, tag) as running:
-        gate.await_reached()
-        yield running, gate
 
 
 def both_ended(first: tuple[Running, Gate], second: Running, vps: Vps) -> tuple[Ended, Ended]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from tests.e2e import host
+from tests.e2e.client import SERVICE, Client, Running
 from tests.vps.world import Vps
 
 COMMANDS: Final = ("chmod", "cp", "docker", "dd", "mkdir", "mv", "rm", "sed", "setsid", "touch")
@@ -58,3 +61,14 @@ class Gate:
     def calls(self) -> list[str]:
         """All calls so far, without those that were cut off in their first line."""
         return self._vps.read("/tmp/gate/calls").splitlines()
+
+
+@contextmanager
+def held_back(vps: Vps, client: Client, tag: str) -> Iterator[tuple[Running, Gate]]:
+    """A deploy that stays where it is, before it recreates the service, until its gate opens."""
+    gate = Gate(vps)
+    gate.install()
+    gate.close("before", "docker compose *up -d*")
+    with client.start("deploy", SERVICE, tag) as running:
+        gate.await_reached()
+        yield running, gate
