@@ -4,11 +4,12 @@ A compromised host can say anything. What it says must never become a command th
 an output of a workflow's step, an order to a runner, or a traceback. Each command of deployctl is
 run here against hosts that lie, and one checker (`checker.py`) looks at all that it shows.
 
-`scenes.py` runs the real scripts of a host once for each situation that a command can meet (a deploy
-that succeeds, that fails, a host that is busy, …) and keeps what they printed. A `lies.Liar` says the
-same to the same command again, with one thing in it changed. That takes milliseconds, so every field
-of every answer is tried with every hostile value of `values.py`, in every way of showing it:
-`test_every_lie.py`. Single lies, each with what must come of it, are in `test_lies.py`.
+`scenes.py` runs the real scripts of a host once for each situation that a command can meet (a
+deploy that succeeds, that fails, a host that is busy, …) and keeps what they printed. A
+`lies.Liar` says the same to the same command again, with one thing in it changed. That takes
+milliseconds, so every field of every answer is tried with every hostile value of `values.py`, in
+every way of showing it: `test_every_lie.py`. Single lies, each with what must come of it, are in
+`test_lies.py`.
 
     liar.says("holder", run="x; rm -rf ~")      # whoever holds the lock has this for a run
     liar.says("outcome", tag="sha-bad0bad")     # another release than the one that was asked for
