@@ -9,15 +9,15 @@ make_state() {
     (umask 022 && mkdir -p -m 700 "$state") && make_private
 }
 
-# Takes from other users what has one of deployctl's names in $state: the version before left some
-# of it open. Nothing else there is touched, nor $state itself where anything else is in it, as it
-# may be a directory that others need. What belongs to somebody else stays as it is.
+# Takes from other users what the version before left open in $state. Where anything else is in it,
+# others may need it: then it stays open, and so does a runs/ or releases/ that is open, for
+# deployctl has always made its own closed. What belongs to somebody else stays as it is.
 make_private() {
     if is_ours_alone; then
         set -- "$state/."
     else
         set --
-        for name in lock history.jsonl reserve runs releases holds; do
+        for name in lock history.jsonl reserve holds; do
             ! is_our_own "$state/$name" || set -- "$@" "$state/$name"
         done
     fi
@@ -39,10 +39,12 @@ is_our_own() {
     [ -e "$1" ] && ! [ -L "$1" ] && [ -O "$1" ]
 }
 
-# Prints deployctl's own names in $state that other users can open.
+# Prints deployctl's own names in $state that other users can open, and that the next run closes.
 show_open() {
     [ -n "$(find "$state/." -prune \( -perm -010 -o -perm -001 \) 2>/dev/null)" ] || return 0
-    for name in lock history.jsonl reserve runs releases holds; do
+    set -- lock history.jsonl reserve holds
+    ! is_ours_alone || set -- "$@" runs releases
+    for name; do
         if [ -n "$(find "$state/$name" -prune ! -type l \
             \( -perm -040 -o -perm -020 -o -perm -004 -o -perm -002 \) 2>/dev/null)" ]; then
             printf '%s\n' "$name"

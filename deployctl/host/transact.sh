@@ -351,10 +351,12 @@ run_ended() {
     [ "$((rounds % 40))" -eq 0 ] && ! lock_is_ours
 }
 
-# Whether a process of this run holds the lock, be it the change or a child that outlived it.
+# Whether a process of this run holds the lock, be it the change or a child that outlived it. Who
+# else holds it must not keep a follower waiting for a run that was killed.
 lock_is_ours() {
-    # The shared lock is tried on a descriptor of its own.
-    ! (flock -n -s 8) 8<"$state/lock" && grep -qF "\"run\":\"$run\"" "$state/lock"
+    look_at_lock
+    # shellcheck disable=SC2154 # look_at_lock has set it
+    [ "$lock" = held ] && grep -qF "\"run\":\"$run\"" "$state/lock"
 }
 
 say_outcome() {

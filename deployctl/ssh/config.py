@@ -151,16 +151,21 @@ def _expand(
 
 
 def _writable_by_others(path: Path) -> bool:
-    """Whether it is, by the rule of Debian's ssh: a group with the user's name is the user's."""
+    """Whether it is, by the rule of Debian's ssh: a group that has only the user in it is his."""
     status = path.stat()
     if status.st_uid not in (0, os.getuid()) or status.st_mode & 0o002:
         return True
-    if not status.st_mode & 0o020:
-        return False
+    return bool(status.st_mode & 0o020) and not _is_ours_alone(status.st_gid)
+
+
+def _is_ours_alone(group: int) -> bool:
     try:
-        return grp.getgrgid(status.st_gid).gr_name != pwd.getpwuid(os.getuid()).pw_name
+        ours = pwd.getpwuid(os.getuid()).pw_name
+        members = grp.getgrgid(group).gr_mem
     except KeyError:
-        return True
+        return False
+    logins = [user.pw_name for user in pwd.getpwall() if user.pw_gid == group]
+    return {*members, *logins} == {ours}
 
 
 def _included(patterns: str, base: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from deployctl import scripts
 from deployctl.checkup import CheckResult, Severity
-from deployctl.errors import BusyError
+from deployctl.errors import BrokenError, BusyError
 from deployctl.events import Event
 from deployctl.holds import HoldOutcome
 from deployctl.model import Origin, State
@@ -123,16 +124,26 @@ def test_a_check_tells_what_is_open_until_a_run_closes_it(host: FakeHost) -> Non
 def test_a_directory_that_has_more_in_it_than_deployctls_files_keeps_its_mode(
     host: FakeHost,
 ) -> None:
+    """Their releases/ may well be what a web server serves; deployctl's own was never open."""
     as_the_version_before_left_it(host)
-    theirs = host.state / "site/index.html"
-    theirs.parent.mkdir()
-    theirs.touch()
-    for path in (host.state, theirs.parent, theirs):
+    shutil.rmtree(host.state / "releases")
+    theirs = [host.state / "site/index.html", host.state / "releases/7/index.html"]
+    for path in theirs:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    for path in (host.state, *host.state.glob("site/**/*"), *host.state.glob("releases/**/*")):
         path.chmod(0o755)
+    (host.state / "releases").chmod(0o755)
 
+    (found,) = (f for f in checked(host).findings if f.code == "state-open")
     host.deploy(3)
 
-    assert opened(host).keys() == {".", "site", "site/index.html"}
+    assert "releases" not in found.remedy
+    assert {name for name in opened(host) if not name.startswith("runs/")} == {
+        *(".", "site", "site/index.html"),
+        *("releases", "releases/7", "releases/7/index.html"),
+    }
+    assert (host.state / "runs").stat().st_mode & 0o077 == 0
 
 
 def test_a_link_or_a_file_of_another_user_under_one_of_the_names_is_left_alone(
@@ -223,6 +234,16 @@ def test_a_client_that_waits_is_not_taken_for_the_run_that_holds_the_lock(host: 
 
     assert facts.holder is None
     assert facts.stranger
+
+
+def test_a_killed_run_is_followed_to_its_end_whoever_holds_the_lock(host: FakeHost) -> None:
+    run = host.lines()[-1]["run"]
+    (host.state / "runs" / run / "outcome").unlink()
+    history = host.state / "history.jsonl"
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
+
+    with locked(host, program=AS_ANYBODY), pytest.raises(BrokenError, match="left no outcome"):
+        host.follow(run)
 
 
 def test_a_lock_that_is_let_go_in_time_is_waited_for(host: FakeHost) -> None:

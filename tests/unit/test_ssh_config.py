@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import grp
+import os
+import pwd
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -254,6 +257,27 @@ def test_an_ssh_config_that_others_may_change_is_not_used(home: Path, name: str,
 
     assert caught.value.code == "ssh-config-invalid"
     assert caught.value.hint.endswith(f"chmod go-w {home}/.ssh/{name}")
+
+
+@pytest.mark.parametrize(
+    ("others", "refused"), [((), False), (("www-data",), True), (("nobody-there",), True)]
+)
+def test_a_group_may_change_an_ssh_config_if_only_the_user_is_in_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, others: tuple[str, ...], *, refused: bool
+) -> None:
+    """As with Debian's umask 002. What the group is called does not matter, as for its ssh."""
+    me = pwd.getpwuid(os.getuid())
+    group = grp.struct_group((me.pw_name, "x", me.pw_gid, list(others)))
+    monkeypatch.setattr(grp, "getgrgid", lambda _: group)
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me])
+    (home / ".ssh/config").write_text("Port 2222\n")
+    (home / ".ssh/config").chmod(0o664)
+
+    if refused:
+        with pytest.raises(HostError, match="other users"):
+            config.read(None)
+    else:
+        assert "Port 2222" in config.read(None)
 
 
 def test_include_is_followed_and_belongs_to_its_block(home: Path) -> None:
