@@ -147,7 +147,7 @@ tell_layer() {
 # The first place that takes it is used. Called again, it goes on with the places that are left.
 with_login() {
     while next_place; do
-        make_login || make_login || continue
+        make_login || continue
         # The pipe is descriptor 7, the lock 8: what a killed shell leaves behind must not have them.
         # shellcheck disable=SC2016 # the inner shell expands it
         {
@@ -216,19 +216,23 @@ is_in_memory() {
     df -P "$1" 2>/dev/null | tail -n 1 | grep -q '^tmpfs '
 }
 
-# A lock that dies with its holders tells a login that is in use from one that was left behind.
-# The name cannot be taken beforehand. Another fetch may still remove it before it is locked.
+# The name cannot be taken beforehand. Until it is locked, another fetch may take the directory for
+# one that was left behind, and remove it.
 make_login() {
-    if ! login=$(mktemp -d "$place/deployctl-login.XXXXXX" 2>/dev/null); then
-        note_miss full
-        return 1
-    fi
-    if ! login_has_room; then
-        note_miss full
+    for _ in 1 2 3 4 5; do
+        login=$(mktemp -d "$place/deployctl-login.XXXXXX" 2>/dev/null) || break
+        if lock_login && login_has_room; then
+            return 0
+        fi
         rm -rf -- "$login"
-        return 1
-    fi
-    command exec 8>"$login/lock" && flock -n 8 && [ -e "$login/lock" ]
+    done
+    note_miss full
+    return 1
+}
+
+# A lock that dies with its holders tells a login that is in use from one that was left behind.
+lock_login() {
+    { command exec 8>"$login/lock"; } 2>/dev/null && flock -n 8 && [ -e "$login/lock" ]
 }
 
 # For the two files that docker writes, with some to spare.

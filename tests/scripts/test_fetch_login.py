@@ -289,3 +289,21 @@ def test_a_place_that_others_may_enter_is_not_taken_for_ones_own(
 
     (place,) = (host.fake / "logins").read_text().splitlines()
     assert str(Path(place).parent) == str(MEMORY)
+
+
+def test_a_login_that_another_fetch_removes_before_it_is_locked_is_made_again(
+    host: FakeHost, login: Registry, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    shutil.copytree(host.flavour.tools, tools, symlinks=True)
+    (tools / "mktemp").unlink()
+    (tools / "mktemp").write_text(
+        f'#!/bin/sh\nmade=$({host.flavour.tools}/mktemp "$@") || exit\nprintf "%s\\n" "$made"\n'
+        f'echo >>{tmp_path}/made\n[ "$(wc -l <{tmp_path}/made)" -gt 3 ] || rm -r "$made"\n'
+    )
+    (tools / "mktemp").chmod(0o755)
+    host.flavour = dataclasses.replace(host.flavour, tools=tools)
+
+    assert isinstance(host.fetch(3, login), FetchedImage)
+    assert Path((host.fake / "logins").read_text().strip()).parent == MEMORY
+    await_no_trace(login)
