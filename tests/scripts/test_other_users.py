@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,38 @@ def test_a_killed_run_is_followed_to_its_end_whoever_holds_the_lock(host: FakeHo
 
     with locked(host, program=AS_ANYBODY), pytest.raises(BrokenError, match="left no outcome"):
         host.follow(run)
+
+
+def test_where_the_kernel_does_not_tell_locks_a_run_is_never_taken_for_a_stranger(
+    host: FakeHost, tmp_path: Path
+) -> None:
+    tools = tmp_path / "tools"
+    shutil.copytree(host.flavour.tools, tools, symlinks=True)
+    (tools / "grep").unlink()
+    (tools / "grep").write_text(
+        f'#!/bin/sh\ncase $* in */fdinfo/*) exit 1 ;; esac\nexec {host.flavour.tools}/grep "$@"\n'
+    )
+    (tools / "grep").chmod(0o755)
+    host.flavour = dataclasses.replace(host.flavour, tools=tools)
+    run = host.lines()[-1]["run"]
+    (host.state / "runs" / run / "outcome").unlink()
+    history = host.state / "history.jsonl"
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
+
+    with locked(host):
+        facts = host.probe(change=False)
+        with pytest.raises(BusyError, match=f"deploy of {WEB}"):
+            host.deploy(3)
+        with ThreadPoolExecutor() as pool:
+            following = pool.submit(host.follow, run)
+            with pytest.raises(TimeoutError):
+                following.result(timeout=3)
+            (host.state / "runs" / run / "outcome").touch()
+
+    assert facts.holder is not None
+    assert facts.holder.run == run
+    host.deploy(3)
+    assert host.serves() == 3
 
 
 def test_a_lock_that_is_let_go_in_time_is_waited_for(host: FakeHost) -> None:
