@@ -163,11 +163,19 @@ NAMED = (
     # <password>…</password>, and {"name": "DB_PASSWORD", "value": "…"} as containers list variables
     re.compile(r"(?i)(?:password|passwd|secret|token|api_?key)>(?P<secret>[^<]++)"),
     re.compile(
-        r"(?i)\bname\\?[\"']?\s{0,8}[=:]\s{0,8}\\?[\"'][\w.-]{0,60}?(?:password|passwd|secret|token|key)\\?[\"'],?"
+        r"(?i)\b(?:name|key)\\?[\"']?\s{0,8}[=:]\s{0,8}\\?[\"'][\w.-]{0,60}?(?:password|passwd|secret|token|key)\\?[\"'],?"
         r"\s{0,8}\\?[\"']?value\\?[\"']?\s{0,8}[=:]\s{0,8}\\?[\"'](?P<secret>[^\"'\\]++)"
     ),
     # SQL
-    re.compile(r"(?i)\b(?:password|identified\s{1,8}by)\s{1,8}E?'(?P<secret>[^']++)"),
+    re.compile(
+        r"(?i)\b(?:password|identified\s{1,8}(?:with\s{1,8}\w{1,60}\s{1,8})?by)\s{1,8}E?'(?P<secret>[^']++)"
+    ),
+    # the first start of MySQL
+    re.compile(r"(?i)\bpassword is generated for [^\s:]{1,100}: (?P<secret>\S++)"),
+    # the arguments in a trace of PHP: where the database is, user, password
+    re.compile(r"\bPDO->__construct\('[^']{0,400}', '[^']{0,100}', '(?P<secret>[^']++)"),
+    # Redis
+    re.compile(r"(?i)\b(?:requirepass|masterauth)\s{1,8}[\"']?(?P<secret>[^\s\"']++)"),
 )
 
 
@@ -234,8 +242,8 @@ def _of_url(text: str, start: int) -> Iterator[Span]:
 
 _STRONG = (
     r"password|passwd|passphrase|passcode|pwd|secret|credentials?|(?<![A-Za-z0-9])creds"
-    r"|(?:api|access|private|secret|signing|encryption|master|account|shared|license|auth)"
-    r"[_. -]?key|(?<=[_.-])pass|(?<![A-Za-z])(?:bind|root|db)?pw|passwort"
+    r"|(?:api|access|app|hmac|private|secret|signing|encryption|master|account|shared|license|auth)"
+    r"[_. -]?key|(?<=[_.-])pass|(?-i:(?<=[a-z])Pass)|(?<![A-Za-z])(?:bind|root|db)?pw|passwort"
 )
 _WEAK = (
     r"token|authorization|jwt|(?<![A-Za-z])(?:auth|pass|sig)|signature"
@@ -249,8 +257,8 @@ _QUOTED = (
     r"[brfu]{0,2}(?:\"(?P<double>(?:[^\"\\]++|\\.)*+)|'(?P<single>(?:[^'\\]++|\\.)*+)"
     r"|\\{1,3}\"(?P<escaped>(?:(?!\\{1,3}\").)*+))"
 )
-# Some("…"), SecretStr('…'), string(7) "…"
-_TYPE = r"(?:[a-z]{1,20}\((?=[\"'])|string\([0-9]{1,9}\)\s(?=\"))?"
+# Some("…"), SecretStr('…'), string(7) "…", and a list of one
+_TYPE = r"(?:[a-z]{1,20}\((?=[\"'])|\[\s?(?=\\{0,3}[\"'])|string\([0-9]{1,9}\)\s(?=\"))?"
 _PAIR = re.compile(rf"(?i:{_NAME}(?:\\{{0,3}}[\"'])?\]?{_SEPARATOR}{_TYPE}(?:{_QUOTED}|{_BARE}))")
 _OPTION = re.compile(
     rf"(?i:(?<![\w-])--[\w-]{{0,40}}?{_NAME}(?P<separator>\s{{1,8}})(?!-)(?:{_QUOTED}|{_BARE}))"
@@ -268,9 +276,10 @@ _STANDS_FOR_ONE = re.compile(
 _PROSE = re.compile(
     r"(?i)(?:an?|and|are|at|by|can|cannot|could|denied|does|doesn't|empty|error|expected|expired|failed"
     r"|failure|for|from|has|have|in|incorrect|invalid|is|isn't|may|mismatch|missing|must|no|not|of|ok"
-    r"|on|or|provided|required|should|so|the|this|to|too|unset|unknown|was|which|with|wrong|your?)[.,:!]{0,3}"
+    r"|on|or|provided|required|should|so|the|this|to|too|unset|unknown|was|which|with|wrong|yes|your?)[.,:!]{0,3}"
 )
 _WORD = re.compile(r"[a-z']{1,20}")
+_VARIABLE_IS = re.compile(r"[A-Z][A-Z0-9]*+(?:_[A-Z0-9]++)++\s(?:is|has)\s")
 _MORE_WORDS = re.compile(r"\s[A-Za-z']{1,20}(?:[\s.,]|$)")
 _TIMES_AND_ADDRESSES = re.compile(
     r"[0-9.,:/+-]++|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].*+|[./~].*+|[a-z+]{1,20}://.*+"
@@ -321,7 +330,11 @@ def _is_secret(match: re.Match[str], kind: str, value: str) -> bool:
 
 def _is_prose(word: str, rest: str) -> bool:
     """Whether a sentence goes on behind a colon: "is not a private key: its first line reads"."""
-    return bool(_PROSE.fullmatch(word) or (_WORD.fullmatch(word) and _MORE_WORDS.match(rest)))
+    return bool(
+        _PROSE.fullmatch(word)
+        or (_WORD.fullmatch(word) and _MORE_WORDS.match(rest))
+        or _VARIABLE_IS.match(word + rest)
+    )
 
 
 def _is_a_path(name: str, *, line: str, at: int, value: str) -> bool:
