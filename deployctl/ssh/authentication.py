@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from deployctl import suggest
 from deployctl.errors import HostError
 from deployctl.ssh import keys
+from deployctl.ssh.config import at_home
 from deployctl.ssh.failures import Place, printable
 from deployctl.ssh.keys import Identity
 
@@ -105,7 +106,7 @@ class KeyAuthentication:
             yield from credentials.agent(target.agent).identities()
         if not target.identity_files:
             for name in _DEFAULT_FILES:
-                if Path(name).expanduser().exists():
+                if at_home(name).exists():
                     yield from self._from_file(name)
 
     def _from_file(self, name: str) -> Iterator[Identity]:
@@ -276,7 +277,7 @@ class Credentials:
         Raises:
             HostError: key-unusable.
         """
-        path = Path(name).expanduser()
+        path = at_home(name)
         if path.suffix == ".pub" and (in_agent := self.agent(agent).holds(path)):
             return in_agent
         try:

@@ -30,6 +30,7 @@ _ROUTING = re.compile(
     r"^\s*(hostname|port|proxyjump|proxycommand|match|canonicalizehostname|connecttimeout)\b",
     re.IGNORECASE | re.MULTILINE,
 )
+_TOKEN = re.compile(r"%[%di]|\$\{(\w+)\}")
 _KEYWORD = re.compile(r"^\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*$")
 
 
@@ -94,13 +95,21 @@ def parse_jump(text: str) -> Jump:
     return Jump(found[1], found[2] or found[3], int(found[4]) if found[4] else None)
 
 
+def at_home(name: str) -> Path:
+    """Return a path with its ~ filled in; one where no file is, if there is no such user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path("/", name)
+
+
 def read(path: Path | None) -> str:
     """Return the text of the ssh_config files with all Include lines resolved.
 
     Args:
         path: a file used instead of the user's and the system's.
     """
-    user = Path("~/.ssh").expanduser()
+    user = at_home("~/.ssh")
     if path is not None:
         return _expand(path, user)
     system = Path("/etc/ssh")
@@ -171,7 +180,7 @@ def _is_ours_alone(group: int) -> bool:
 def _included(patterns: str, base: Path) -> list[Path]:
     files: list[Path] = []
     for pattern in _words(patterns):
-        path = base / Path(pattern).expanduser()
+        path = base / at_home(pattern)
         files += sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
     return files
 
@@ -335,7 +344,7 @@ def _number(text: str | None) -> int | None:
 
 def _known_hosts(host: Host, found: Mapping[str, Any]) -> tuple[Path, ...]:
     if host.known_hosts:
-        path = Path(host.known_hosts).expanduser()
+        path = at_home(host.known_hosts)
         if not os.access(path, os.R_OK):
             raise HostError(
                 "known-hosts-unreadable",
@@ -355,7 +364,12 @@ def _files(names: str) -> tuple[Path, ...]:
 
 
 def _file(name: str) -> Path:
-    return Path(name.replace("%d", str(Path.home()))).expanduser()
+    """Return the file that a value names, with the tokens in it that mean the same for any host."""
+    tokens = {"%%": "%", "%d": str(Path.home()), "%i": str(os.getuid())}
+    filled = _TOKEN.sub(
+        lambda found: os.environ.get(found[1], "") if found[1] else tokens[found[0]], name
+    )
+    return at_home(filled)
 
 
 def _agent(value: str | None) -> str | None:
@@ -363,8 +377,8 @@ def _agent(value: str | None) -> str | None:
         return None
     if value.lower() == "none":
         return ""
-    if value.startswith("$"):
-        return os.environ.get(value[1:].strip("{}"), "")
+    if variable := re.fullmatch(r"\$\{?(\w+)\}?", value):
+        return os.environ.get(variable[1], "")
     return str(_file(value))
 
 

@@ -14,6 +14,7 @@ import pytest
 from deployctl.errors import HostError
 from deployctl.inventory import Host
 from deployctl.ssh import config
+from deployctl.ssh.authentication import Credentials
 from deployctl.ssh.config import Jump, parse_jump
 
 if TYPE_CHECKING:
@@ -242,6 +243,46 @@ def test_files_of_revoked_keys_are_named(home: Path) -> None:
     )
     behind = _resolve("Host jump\n  RevokedHostKeys /a\nHost vps.*\n  ProxyJump jump\n")
     assert (behind.revoked, behind.jumps[0].revoked) == ((), (Path("/a"),))
+
+
+@pytest.mark.parametrize(
+    ("value", "agent"),
+    [
+        ("SSH_AUTH_SOCK", None),
+        ("none", ""),
+        ("$OUR_SOCKET", "/run/ours"),
+        ("${OUR_SOCKET}", "/run/ours"),
+        ("$NOT_SET", ""),
+        ("${OUR_SOCKET}/agent", "/run/ours/agent"),
+        ("~/.agent", "HOME/.agent"),
+        ('"%d/with a blank/%%"', "HOME/with a blank/%"),
+        ("/run/user/%i/agent", f"/run/user/{os.getuid()}/agent"),
+    ],
+)
+def test_the_agent_is_where_openssh_would_look(
+    home: Path, monkeypatch: pytest.MonkeyPatch, value: str, agent: str | None
+) -> None:
+    monkeypatch.setenv("OUR_SOCKET", "/run/ours")
+    expected = agent and agent.replace("HOME", str(home))
+
+    assert _resolve(f"IdentityAgent {value}\n").agent == expected
+
+
+def test_a_home_of_nobody_is_no_bug() -> None:
+    there = Path("/~nobody-there/x")
+    named = "\n".join(
+        f"{keyword} ~nobody-there/x"
+        for keyword in ("IdentityAgent", "RevokedHostKeys", "UserKnownHostsFile", "Include")
+    )
+
+    target = _resolve(named)
+
+    assert (target.agent, target.revoked) == (str(there), (there,))
+    assert target.known_hosts[0] == there
+    with pytest.raises(HostError, match="cannot read the known_hosts file"):
+        _resolve("", replace(HOST, known_hosts="~nobody-there/x"))
+    with Credentials(HOST) as credentials, pytest.raises(HostError, match="cannot read"):
+        credentials.from_file("~nobody-there/x")
 
 
 @pytest.mark.parametrize("mode", [0o602, 0o666])
