@@ -198,7 +198,11 @@ keeps_what_is_ours() {
         *) return 1 ;;
     esac
     [ -d "$1" ] || return 1
-    [ -k "$1" ] || { [ -O "$1" ] && ! [ -L "$1" ] && [ -n "$(find "$1" -prune -perm 700)" ]; }
+    [ -k "$1" ] || { [ -O "$1" ] && ! [ -L "$1" ] && is_closed "$1"; }
+}
+
+is_closed() {
+    [ -n "$(find "$1" -prune -perm 700)" ]
 }
 
 is_worth_a_login() {
@@ -278,11 +282,12 @@ remove_left_logins() {
     done
 }
 
+# One that others may write into is none: they can have moved it there, whatever is in it.
 # shellcheck disable=SC3067 # -O: dash and BusyBox have it
 is_left_login() {
     case ${1##*/deployctl-login[.-]} in
         "$user_id-"*[!0-9]*) return 1 ;;
-        *) [ -d "$1" ] && ! [ -L "$1" ] && [ -O "$1" ] ;;
+        *) [ -d "$1" ] && ! [ -L "$1" ] && [ -O "$1" ] && is_closed "$1" ;;
     esac
 }
 

@@ -209,6 +209,20 @@ def test_names_that_others_chose_are_not_taken_for_logins(
     assert all(path.is_symlink() or path.is_dir() for path in bait)
 
 
+def test_a_directory_that_others_may_have_moved_there_is_no_login(
+    host: FakeHost, precious: Path
+) -> None:
+    """Who may write into a directory can move it to where it has a login's name."""
+    moved = MEMORY / f"{OURS}{secrets.token_hex(3)}"
+    precious.chmod(0o777)
+    precious.rename(moved)
+
+    host.fetch(3)
+
+    moved.rename(precious)
+    assert (precious / "keys").read_text() == "a key"
+
+
 def test_a_directory_of_another_user_is_left_to_them(host: FakeHost, left_behind: Path) -> None:
     theirs = MEMORY / f"{OURS}{secrets.token_hex(3)}"
     left_behind.rename(theirs)
