@@ -447,6 +447,7 @@ start_dependencies() {
 }
 
 compose_up() {
+    remove_half_made
     touched=yes
     if [ "$recreate" = yes ]; then
         set -- "$@" up -d --force-recreate
@@ -454,6 +455,20 @@ compose_up() {
         set -- "$@" up -d
     fi
     compose_up_service "$tag" "$@" || fail up-failed
+}
+
+# A recreate that was cut off, by a power cut say, leaves a new container that never started: the
+# next one fails on its name, or takes it for the service. Told by what it is, not by its name,
+# and without force: docker removes nothing that runs.
+remove_half_made() {
+    case $expect_containers in
+        *" down"*) ;;
+        *) return 0 ;;
+    esac
+    half_made=$(container_ids "$service" --filter status=created --filter label=com.docker.compose.replace)
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    [ -z "$half_made" ] || limited docker rm $half_made
 }
 
 # compose_up_service TAG COMMAND…: nothing but the service is made anew. With --no-deps compose does
@@ -592,11 +607,14 @@ say_too_late() {
     event "{\"event\":\"gave-up\",\"seconds\":$(in_seconds "$health_timeout")}"
 }
 
+# container_ids SERVICE FILTER…
 container_ids() {
+    of_service=$1
+    shift
     limited docker ps -aq --no-trunc \
         --filter "label=com.docker.compose.project=$project" \
-        --filter "label=com.docker.compose.service=$1" \
-        --filter label=com.docker.compose.oneoff=False
+        --filter "label=com.docker.compose.service=$of_service" \
+        --filter label=com.docker.compose.oneoff=False "$@"
 }
 
 # inspect_service FORMAT: a line for each of the service's containers.

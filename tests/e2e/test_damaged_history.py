@@ -127,7 +127,7 @@ def test_a_history_that_cannot_be_read_is_never_taken_for_an_empty_one(
     assert told.exit_status == 4, told.text
     assert host.HISTORY in deployed.stderr
     assert "nothing on the host was changed" in deployed.stderr
-    assert row["state"] == "untracked"
+    assert row["state"] == "unreadable"
     assert row["notes"]
     assert row["rollback"] is None
 

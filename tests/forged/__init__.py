@@ -7,10 +7,10 @@ run here against hosts that lie, and one checker (`checker.py`) looks at all tha
 `scenes.py` runs the real scripts of a host once for each situation that a command can meet (a
 deploy that succeeds, that fails, a host that is busy, …) and keeps what they printed. A
 `lies.Liar` says the same to the same command again, with one thing in it changed. That takes
-milliseconds, so every field of every answer is tried with every hostile value of `values.py`, in
+milliseconds, so every field of every answer is tried with the hostile values of `values.py`, in
 every way of showing it: `test_every_lie.py`. Single lies, each with what must come of it, are in
-`test_lies.py`. That none of this is an accident of recordings, `test_vps.py` shows on a real VPS, whose
-sshd runs a forced command (`rewriter.pl`) that rewrites what the scripts say.
+`test_lies.py`. `test_vps.py` does the same on a real VPS, whose sshd runs a forced command
+(`rewriter.pl`) that rewrites what the scripts say.
 
     liar.says("holder", run="x; rm -rf ~")      # whoever holds the lock has this for a run
     liar.says("outcome", tag="sha-bad0bad")     # another release than the one that was asked for

@@ -1,4 +1,4 @@
-"""Every field of every answer, with every hostile value, in every way of showing it."""
+"""Every field of every answer, with the hostile values in turn, in every way of showing it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,11 @@ def test_no_lie_does_harm(scene: str, liar: Lying, shown: Show) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("scene", SCENES)
-def test_none_of_all_lies_does_harm(scene: str, way: str, liar: Lying, shown: Show) -> None:
-    places = liar(scene).places()
-    all_lies = ((place, name, way) for place in places for name in _values_for(place))
-    found = [_found(scene, liar, shown, *lie) for lie in all_lies]
+def test_no_lie_does_harm_in_any_place(scene: str, liar: Lying, shown: Show) -> None:
+    """Every place, with a few of the values each: all of them together would take a day."""
+    found = [_found(scene, liar, shown, *lie) for lie in _more(scene, liar(scene))]
 
     assert not any(listed for _, listed in found), told(found)
 
@@ -67,6 +65,13 @@ def _some(scene: int, liar: Liar) -> Iterator[tuple[Place, str, str]]:
         if place.answer or turn % 4 == 0:
             values = _values_for(place)
             yield place, values[7 * turn % len(values)], WAYS[turn % len(WAYS)]
+
+
+def _more(scene: str, liar: Liar) -> Iterator[tuple[Place, str, str]]:
+    """Every place, with every sixteenth value; others at the next one, and in the next scene."""
+    for turn, place in enumerate(liar.places(), start=list(SCENES).index(scene)):
+        for count, value in enumerate(_values_for(place)[turn % 16 :: 16]):
+            yield place, value, WAYS[(turn + count) % len(WAYS)]
 
 
 def _values_for(place: Place) -> list[str]:

@@ -68,7 +68,7 @@ def test_findings_are_exit_3_with_place_rule_reason_and_fix(
 
     assert status == 3
     assert err == ""
-    assert "deploy-compose.yml:57:16: tag-mutable\n" in out
+    assert "deploy-compose.yml:59:16: tag-mutable\n" in out
     assert "'latest'" in out
     assert "  why: " in out
     assert "  fix: " in out
@@ -136,7 +136,7 @@ def test_the_json_document_has_the_findings(capsys: pytest.CaptureFixture[str]) 
     (finding,) = read["findings"]
     assert (finding["file"], finding["line"], finding["rule"]) == (
         "deploy-compose.yml",
-        57,
+        59,
         "tag-mutable",
     )
 
@@ -167,7 +167,7 @@ def test_the_sarif_log_has_what_code_scanning_asks_for(
     (location,) = result["locations"]
     assert location["physicalLocation"] == {
         "artifactLocation": {"uri": "deploy-compose.yml"},
-        "region": {"startLine": 57, "startColumn": 16},
+        "region": {"startLine": 59, "startColumn": 16},
     }
 
 
@@ -197,7 +197,7 @@ def test_in_a_workflow_each_finding_is_an_annotation(
     assert status == 3
     assert document(out)["findings"]
     assert err.startswith(
-        "::warning file=deploy-compose.yml,line=57,col=16,title=deployctl%3A tag-mutable::"
+        "::warning file=deploy-compose.yml,line=59,col=16,title=deployctl%3A tag-mutable::"
     )
     assert err.count("\n") == 1
     assert said(capsys, "--no-github")[2] == ""
