@@ -67,7 +67,12 @@ def plan(
 
 
 def commands(situation: Situation, release: Release, *, fetch: bool) -> tuple[str, ...]:
-    """Return what would run on the host, as a person would type it."""
+    """Return what would run on the host, as a person would type it.
+
+    Nothing, where the history names a tag that no run of deployctl can have recorded.
+    """
+    if not suggest.is_tag(release.tag):
+        return ()
     service = situation.service
     files, variable, tag = service.compose_files, service.tag_variable, release.tag
     needed = [d.name for d in situation.dependencies if d.absent and suggest.is_name(d.name)]

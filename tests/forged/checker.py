@@ -102,9 +102,14 @@ def _own_values(shown: Shown) -> list[str]:
     return [*shown.own, *_values(shown).values()]
 
 
+# The services that are started first are named by the host's compose files alone. A name that no
+# shell reads in another way can only name one of them.
+_STARTED_FIRST = re.compile(r"(?<= up -d --no-recreate --no-build )[A-Za-z0-9][A-Za-z0-9._-]*$")
+
+
 def _commands_to_copy(shown: Shown) -> Iterator[str]:
     for where, command in _copied(shown):
-        if MARK in command or not command.isprintable():
+        if MARK in _STARTED_FIRST.sub("", command) or not command.isprintable():
             yield f"{where}: {command[:300]!a}"
 
 
