@@ -1,6 +1,7 @@
 #!/bin/sh
 # Part of probe.sh, transact.sh, hold.sh and check.sh, which are sent with it in front: who holds
-# the lock. A run holds it on descriptor 9; whatever else does is a stranger.
+# the lock. A run holds it on descriptor 9, which its shell keeps as one from 10 on while it calls
+# something that shall not have it; whatever else holds it is a stranger.
 # shellcheck disable=SC2034,SC2154 # state and lock are the script's
 
 # Sets lock to free, held (by a run) or stranger. One run may end and another begin while it is looked for.
@@ -23,9 +24,10 @@ look_at_lock() {
 # tell who holds a lock, whoever holds this one is taken for a run, as the version before did.
 # shellcheck disable=SC3013,SC3067 # -ef, -O: dash and BusyBox have them
 is_held_by_a_run() {
-    for process in /proc/[0-9]*; do
-        if [ "$process/fd/9" -ef "$state/lock" ] && [ -O "$process" ] &&
-            grep -q 'FLOCK .* WRITE' "$process/fdinfo/9" 2>/dev/null; then
+    for descriptor in /proc/[0-9]*/fd/9 /proc/[0-9]*/fd/1[0-9]; do
+        process=${descriptor%/fd/*}
+        if [ "$descriptor" -ef "$state/lock" ] && [ -O "$process" ] &&
+            grep -q 'FLOCK .* WRITE' "$process/fdinfo/${descriptor##*/}" 2>/dev/null; then
             return 0
         fi
     done

@@ -237,6 +237,19 @@ def test_a_client_that_waits_is_not_taken_for_the_run_that_holds_the_lock(host: 
     assert facts.stranger
 
 
+def test_a_run_is_known_as_one_while_it_keeps_the_lock_from_what_it_calls(host: FakeHost) -> None:
+    """A shell moves a descriptor out of the way that a command shall not have."""
+    host.run(host.plan(3))
+    with locked(host, until="cat 9>&-") as holder:
+        while Path(f"/proc/{holder.pid}/fd/9").exists():
+            assert holder.poll() is None
+        facts = host.probe(change=False)
+        document = checked(host)
+
+    assert facts.stranger is None
+    assert "lock-taken" not in {f.code for f in document.findings}
+
+
 def test_a_killed_run_is_followed_to_its_end_whoever_holds_the_lock(host: FakeHost) -> None:
     run = host.lines()[-1]["run"]
     (host.state / "runs" / run / "outcome").unlink()
