@@ -12,10 +12,10 @@ import socket
 import subprocess
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 
 from deployctl.ssh.hostkeys import fingerprint
 
@@ -57,6 +57,7 @@ class _Server(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is un
         self._log = log
         self.channels: list[Any] = []
         self.forwarded: dict[int, int] = {}
+        self.accepted: dict[int, str] = {}
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
         return self._behaviour.methods
@@ -94,8 +95,23 @@ class _Server(paramiko.ServerInterface):  # type: ignore[misc]  # paramiko is un
         if REFUSED_COMMAND in text:
             return False
         self.channels.append(channel)
-        threading.Thread(target=_execute, args=(channel, text), daemon=True).start()
+        self.accepted[channel.get_id()] = text
         return True
+
+
+def _handle_request(channel: Any, message: Any) -> None:
+    """Start a command once the client was told that it may run: its end must not come first."""
+    paramiko.Channel._handle_request(channel, message)  # noqa: SLF001 - paramiko has no other hook
+    text = channel.transport.server_object.accepted.pop(channel.get_id(), None)
+    if text is not None:
+        threading.Thread(target=_execute, args=(channel, text), daemon=True).start()
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # the same
+    _channel_handler_table: ClassVar[dict[int, Any]] = {
+        **paramiko.Transport._channel_handler_table,  # noqa: SLF001 - the same
+        MSG_CHANNEL_REQUEST: _handle_request,
+    }
 
 
 def _execute(channel: Any, command: str) -> None:
@@ -122,7 +138,8 @@ def _execute(channel: Any, command: str) -> None:
             _send_exit_signal(channel, signal.Signals(-status).name.removeprefix("SIG"))
     for pump in pumps:
         pump.join()
-    channel.close()
+    with contextlib.suppress(EOFError):
+        channel.close()
 
 
 def _pump(source: Any, send: Any) -> None:
@@ -227,7 +244,7 @@ class LoopbackServer:
                     accepted.sendall(self.behaviour.greeting)
                     accepted.shutdown(socket.SHUT_WR)
                 continue
-            transport = paramiko.Transport(accepted)
+            transport = _Transport(accepted)
             for key in self.behaviour.host_keys:
                 transport.add_server_key(key)
             self._transports.append(transport)
