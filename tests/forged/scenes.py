@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -16,7 +15,7 @@ from deployctl.command import Command, Completed
 from deployctl.errors import DeployctlError
 from deployctl.inventory import Host
 from deployctl.ssh import Session
-from tests.scripts.host import WEB, FakeHost, LocalSession, OnLine, locked
+from tests.scripts.host import AS_ANYBODY, WEB, FakeHost, LocalSession, OnLine, locked
 from tests.unit.build import tag
 
 RUN = "20261124t120000z-0badc0de"
@@ -321,8 +320,7 @@ def recorded(
 @contextmanager
 def _locked(host: FakeHost, scene: Scene) -> Iterator[None]:
     if scene.stranger:
-        with (host.state / "lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(host, program=AS_ANYBODY):
             yield
         return
     with locked(host) if scene.busy else nullcontext():
