@@ -260,6 +260,7 @@ def test_a_killed_run_is_followed_to_its_end_whoever_holds_the_lock(host: FakeHo
         host.follow(run)
 
 
+@pytest.mark.slow
 def test_where_the_kernel_does_not_tell_locks_a_run_is_never_taken_for_a_stranger(
     host: FakeHost, tmp_path: Path
 ) -> None:
@@ -292,6 +293,7 @@ def test_where_the_kernel_does_not_tell_locks_a_run_is_never_taken_for_a_strange
     assert host.serves() == 3
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_let_go_in_time_is_waited_for(host: FakeHost) -> None:
     plan = host.plan(3, wait=20.0)
     host.fetch(3)

@@ -44,6 +44,7 @@ Match exec "env >matched"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [("status",), ("deploy", "web", "sha-1a2b3c4")], ids=lambda command: command[0]
 )

@@ -476,6 +476,7 @@ def test_a_summary_never_takes_more_room_than_there_is(sections: list[str], room
     assert len(step_summary.fitting(sections, room).encode()) <= max(room, 0)
 
 
+@pytest.mark.slow
 def test_a_huge_log_and_huge_facts_stay_below_githubs_limit(step: Step) -> None:
     step.summary.write_text("x" * (step_summary.LIMIT - 200_000))
     huge = RestoredError("restored", "m" * 10**6, details=["漢" * 10**5] * 10**2)
