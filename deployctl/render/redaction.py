@@ -12,10 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from deployctl.render import secret_forms
+from deployctl.render.known_secrets import STARS
 from deployctl.render.secret_forms import Span
 from deployctl.render.text import without_sequences
-
-STARS = "***"
 
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_ENDS = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
