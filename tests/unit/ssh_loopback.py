@@ -244,12 +244,16 @@ class LoopbackServer:
                     accepted.sendall(self.behaviour.greeting)
                     accepted.shutdown(socket.SHUT_WR)
                 continue
-            transport = _Transport(accepted)
-            for key in self.behaviour.host_keys:
-                transport.add_server_key(key)
-            self._transports.append(transport)
-            server = _Server(self.behaviour, self.log)
-            with contextlib.suppress(paramiko.SSHException):
-                transport.start_server(event=threading.Event(), server=server)
-            if self.behaviour.forwards:
-                threading.Thread(target=_forward, args=(transport, server), daemon=True).start()
+            # It may be closed by `drop` at any moment.
+            with contextlib.suppress(paramiko.SSHException, OSError):
+                self._serve(accepted)
+
+    def _serve(self, accepted: socket.socket) -> None:
+        transport = _Transport(accepted)
+        for key in self.behaviour.host_keys:
+            transport.add_server_key(key)
+        self._transports.append(transport)
+        server = _Server(self.behaviour, self.log)
+        transport.start_server(event=threading.Event(), server=server)
+        if self.behaviour.forwards:
+            threading.Thread(target=_forward, args=(transport, server), daemon=True).start()

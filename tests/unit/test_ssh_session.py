@@ -502,15 +502,19 @@ def agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with subprocess.Popen(
         ["ssh-agent", "-D", "-a", home / "agent"], stdout=subprocess.DEVNULL
     ) as running:
-        while not (home / "agent").exists():
-            assert running.poll() is None
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(home / "agent"))
-        subprocess.run(["ssh-add", "-q", path], check=True)
-        public = subprocess.run(["ssh-keygen", "-yf", path], check=True, capture_output=True)
-        (home / "locked.pub").write_bytes(public.stdout)
-        subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", path], check=True)
-        yield path
-        running.terminate()
+        try:
+            monkeypatch.setenv("SSH_AUTH_SOCK", str(home / "agent"))
+            # Its socket is there before it listens.
+            while subprocess.run(
+                ["ssh-add", "-q", path], check=False, capture_output=True
+            ).returncode:
+                assert running.poll() is None
+            public = subprocess.run(["ssh-keygen", "-yf", path], check=True, capture_output=True)
+            (home / "locked.pub").write_bytes(public.stdout)
+            subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", path], check=True)
+            yield path
+        finally:
+            running.terminate()
 
 
 def test_a_key_in_the_agent_is_tried(server: LoopbackServer, agent: Path) -> None:
