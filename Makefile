@@ -8,7 +8,7 @@ bin := .venv/bin
 # The tests wait for containers half of the time.
 workers := $(shell expr $$(nproc) + 1)
 pytest := $(bin)/pytest -q -n $(workers) --dist worksteal
-shell_files := deployctl/host/*.sh tests/scripts/fake/d* tests/scripts/fake/fault \
+shell_files := deployctl/compose/host/*.sh tests/scripts/fake/d* tests/scripts/fake/fault \
 	tests/scripts/fake/mv tests/scripts/fake/hurried/timeout
 bash_files := scripts/* .ci/run tests/faults/gate.sh
 

@@ -18,7 +18,7 @@ from deployctl import drift, gates, suggest
 from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError
 from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.image import Reference, shown
-from deployctl.inventory import Host, Service
+from deployctl.inventory import ComposeService, Host
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
 from deployctl.registry import Answer, log_in, no_place
 from deployctl.registry import answer as registry_answer
@@ -109,7 +109,7 @@ class Subject:
     """
 
     host: Host
-    service: Service
+    service: ComposeService
     facts: HostFacts
     measures: Measures | None
     skew: timedelta

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from deployctl import history, suggest
-from deployctl.compose import ConfiguredService
+from deployctl.compose.project import ConfiguredService
 from deployctl.facts import HostFacts
-from deployctl.inventory import Service
+from deployctl.inventory import ComposeService
 from deployctl.model import (
     Container,
     Health,
@@ -22,7 +22,9 @@ from deployctl.scripts import kept_repository
 _MOST_KEPT = 5
 
 
-def judge(facts: HostFacts, service: Service, host: str, *, seconds: float = 0.0) -> StatusResult:
+def judge(
+    facts: HostFacts, service: ComposeService, host: str, *, seconds: float = 0.0
+) -> StatusResult:
     """Return the status of one service on one host.
 
     Args:
@@ -189,7 +191,7 @@ def _why_unrecorded(recorded: history.History) -> str:
 
 def _rollback(
     facts: HostFacts,
-    service: Service,
+    service: ComposeService,
     running: Release | None,
     containers: Sequence[Container],
     digests: Sequence[str],

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deployctl import history
-from deployctl.compose import Configuration
+from deployctl.compose.project import Configuration
 from deployctl.errors import HostError
 from deployctl.foreign import json_object
 from deployctl.image import Reference, is_digest, shown, shown_name

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from deployctl import suggest
-from deployctl.compose import Configuration, ConfiguredService
+from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
 from deployctl.facts import FetchedImage, Hold, HostFacts
 from deployctl.history import Entry, History
 from deployctl.image import is_digest, shown, tag_problem
-from deployctl.inventory import Gates, Registry, Service, Signature
+from deployctl.inventory import ComposeService, Gates, GitopsService, Registry, Service, Signature
 from deployctl.model import Container, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
 from deployctl.workflow_events import LISTABLE, WORKFLOW_RUN, WorkflowEvent, is_pull_request
@@ -213,14 +213,22 @@ def without_host_or_tag(
 
 def model_is_compose(service: Service) -> Verdict:
     """Gate 3: a service that Flux applies is not deployed over SSH."""
-    if service.model != "compose":
-        raise RefusedError(
-            "model-refused",
-            f"{service.name} is deployed by Git and Flux (model = {service.model!r}), "
-            "so nothing is changed over SSH",
-            hint="commit the tag to the infra repository; never mix the two models",
-        )
+    deployed_over_ssh(service)
     return Verdict("model", True, "compose")
+
+
+def deployed_over_ssh(service: Service) -> ComposeService:
+    """Return the service; raise a RefusedError if Flux applies it."""
+    match service:
+        case ComposeService():
+            return service
+        case GitopsService():
+            raise RefusedError(
+                "model-refused",
+                f"{service.name} is deployed by Git and Flux (model = 'gitops'), "
+                "so nothing is changed over SSH",
+                hint="commit the tag to the infra repository; never mix the two models",
+            )
 
 
 def not_busy(facts: HostFacts, host: str, directory: str, *, wait: float) -> Verdict:
@@ -360,7 +368,7 @@ def image_follows_tag(
     return Verdict("image", True, f"{image} comes from a registry")
 
 
-def tag_is_not_shared(service: Service, configuration: Configuration) -> Verdict:
+def tag_is_not_shared(service: ComposeService, configuration: Configuration) -> Verdict:
     """Gate 9, second part: a tag that is kept in .env is that of one service.
 
     Otherwise a plain `docker compose up` by hand would start the others with this one's tag.

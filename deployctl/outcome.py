@@ -18,7 +18,7 @@ from deployctl.errors import (
 from deployctl.facts import Output, free_kib, read_hold, read_stranger
 from deployctl.gates import busy, held
 from deployctl.image import is_digest, shown
-from deployctl.inventory import Host, Service
+from deployctl.inventory import ComposeService, Host
 from deployctl.model import Action
 from deployctl.readiness import disk_full, env_file_foreign
 from deployctl.transaction import Plan
@@ -71,7 +71,7 @@ class Asked:
 
     host: str
     run: str
-    services: Sequence[Service] = ()
+    services: Sequence[ComposeService] = ()
     plan: Plan | None = None
     login: str = readiness.ANY_USER
 

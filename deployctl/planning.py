@@ -6,7 +6,7 @@ from datetime import datetime
 
 from deployctl import gates, history, suggest
 from deployctl.command import Command
-from deployctl.compose import start, up
+from deployctl.compose.project import start, up
 from deployctl.image import Reference
 from deployctl.model import Action, Origin, Release
 from deployctl.readiness import LOW_DISK_KIB

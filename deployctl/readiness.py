@@ -12,26 +12,26 @@ from typing import TypeAlias
 
 from deployctl import suggest
 from deployctl.command import Command, Completed
-from deployctl.compose import Configuration, compose_argv
+from deployctl.compose.project import Configuration, compose_argv
 from deployctl.errors import HostError
 from deployctl.facts import HostFacts
 from deployctl.image import shown
-from deployctl.inventory import Host, Service
+from deployctl.inventory import ComposeService, Host
 
 _ANY_TAG = "sha-0000000"  # compose only wants the variable to be set
 
 LOW_DISK_KIB = 1024 * 1024
 """Free disk space below which a person should know of it."""
 
-Rule: TypeAlias = Callable[[HostFacts, Service, Host], Iterator[HostError]]
+Rule: TypeAlias = Callable[[HostFacts, ComposeService, Host], Iterator[HostError]]
 
 
-def require_answers(facts: HostFacts, service: Service, host: Host) -> None:
+def require_answers(facts: HostFacts, service: ComposeService, host: Host) -> None:
     """Raise a HostError unless docker answers and the directory is there."""
     _require(ANSWERS.values(), facts, service, host)
 
 
-def require_ready(facts: HostFacts, service: Service, host: Host) -> Configuration:
+def require_ready(facts: HostFacts, service: ComposeService, host: Host) -> Configuration:
     """Return the project's configuration on a host that can take a run.
 
     Raises:
@@ -146,13 +146,13 @@ _ENV_FILE_PROBLEMS = {
 """By word: what is wrong, and the command that puts it right."""
 
 
-def _require(rules: Iterable[Rule], facts: HostFacts, service: Service, host: Host) -> None:
+def _require(rules: Iterable[Rule], facts: HostFacts, service: ComposeService, host: Host) -> None:
     for rule in rules:
         for error in rule(facts, service, host):
             raise error
 
 
-def _tools(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
+def _tools(facts: HostFacts, _: ComposeService, host: Host) -> Iterator[HostError]:
     if facts.missing_tools:
         names = ", ".join(facts.missing_tools)
         yield HostError(
@@ -163,7 +163,7 @@ def _tools(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
         )
 
 
-def _paths(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+def _paths(facts: HostFacts, service: ComposeService, host: Host) -> Iterator[HostError]:
     names = (service.directory, *service.compose_files)
     for name, state in zip(names, facts.paths, strict=False):
         if state not in {"ok", *_PATH_STATES}:
@@ -195,7 +195,7 @@ _PATH_STATES = {
 }
 
 
-def _docker(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
+def _docker(facts: HostFacts, _: ComposeService, host: Host) -> Iterator[HostError]:
     if facts.containers is None:
         yield _no_docker(facts, host)
 
@@ -222,7 +222,7 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
     )
 
 
-def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+def _state(facts: HostFacts, service: ComposeService, host: Host) -> Iterator[HostError]:
     if not facts.foreign_files and not facts.state_access:
         return
     directory, user = service.state_directory, login(host)
@@ -250,7 +250,7 @@ def _state(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError
     )
 
 
-def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+def _history(facts: HostFacts, service: ComposeService, host: Host) -> Iterator[HostError]:
     # In another user's directory, the rule about that says why.
     if not facts.history.readable and not facts.state_owner:
         path = posixpath.join(service.state_directory, "history.jsonl")
@@ -261,7 +261,7 @@ def _history(facts: HostFacts, service: Service, host: Host) -> Iterator[HostErr
         )
 
 
-def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
+def _logout(facts: HostFacts, _: ComposeService, host: Host) -> Iterator[HostError]:
     if facts.killed_at_logout:
         yield HostError(
             "killed-at-logout",
@@ -273,19 +273,19 @@ def _logout(facts: HostFacts, _: Service, host: Host) -> Iterator[HostError]:
         )
 
 
-def _env_file(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+def _env_file(facts: HostFacts, service: ComposeService, host: Host) -> Iterator[HostError]:
     # Where other services follow the tag it is not kept, and a gate refuses a deploy.
     shared = facts.configuration and facts.configuration.sharing_tag(service.name)
     if facts.env_file_problems and not shared:
         yield env_file_foreign(facts.env_file_problems, host.name, [service.env_file], login(host))
 
 
-def _compose(facts: HostFacts, service: Service, host: Host) -> Iterator[HostError]:
+def _compose(facts: HostFacts, service: ComposeService, host: Host) -> Iterator[HostError]:
     if facts.configuration is None:
         yield _no_configuration(facts, service, host)
 
 
-def _no_configuration(facts: HostFacts, service: Service, host: Host) -> HostError:
+def _no_configuration(facts: HostFacts, service: ComposeService, host: Host) -> HostError:
     if facts.compose_missing:
         return HostError(
             "compose-missing",

@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from deployctl.command import Command
-from deployctl.compose import TAG_PLACEHOLDER
+from deployctl.compose.project import TAG_PLACEHOLDER
 from deployctl.image import Reference
-from deployctl.inventory import Registry, Service, Signature
+from deployctl.inventory import ComposeService, Registry, Signature
 
 # Seconds. Each limit is more than the sum of those inside the script, which end first.
 PULL_LIMIT = 600
@@ -26,7 +26,7 @@ REGISTRY_LIMIT = 20
 CHECK_LIMIT = REGISTRY_LIMIT + 90.0
 FOLLOW_LIMIT = 3600.0
 
-_HOST = Path(__file__).with_name("host")
+_HOST = Path(__file__).parent / "compose" / "host"
 # Functions that scripts share; they are sent in front.
 _PARTS = {
     "probe.sh": ("env_file.sh", "lock.sh"),
@@ -51,7 +51,7 @@ def kept_image(service: str, tag: str) -> str:
     return f"{kept_repository(service)}:{tag}"
 
 
-def probe_command(service: Service, *, change: bool) -> Command:
+def probe_command(service: ComposeService, *, change: bool) -> Command:
     """Return the command that reads the facts; `change`: also what a change depends on."""
     return _script(
         "probe.sh",
@@ -99,12 +99,12 @@ def fetch_command(
     return replace(command, stdin=f"{login.password}\n".encode()) if login else command
 
 
-def check_command(service: Service) -> Command:
+def check_command(service: ComposeService) -> Command:
     """Return the command that measures what only a check wants to know."""
     return _script("check.sh", service.state_directory, kept_repository(service.name))
 
 
-def hold_command(service: Service, fields: str, seen: str) -> Command:
+def hold_command(service: ComposeService, fields: str, seen: str) -> Command:
     """Return the command that sets a hold.
 
     Args:
@@ -115,7 +115,7 @@ def hold_command(service: Service, fields: str, seen: str) -> Command:
     return _script("hold.sh", "set", service.state_directory, service.name, fields, seen)
 
 
-def lift_command(service: Service) -> Command:
+def lift_command(service: ComposeService) -> Command:
     """Return the command that lifts a hold."""
     return _script("hold.sh", "lift", service.state_directory, service.name)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deployctl import drift, history
-from deployctl.compose import Configuration, ConfiguredService
+from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.facts import HostFacts
 from deployctl.gates import Dependency
 from deployctl.image import Reference
-from deployctl.inventory import Service
+from deployctl.inventory import ComposeService
 from deployctl.model import Container, Release
 
 
@@ -25,14 +25,16 @@ class Situation:
         dependencies: of the service, direct or not.
     """
 
-    service: Service
+    service: ComposeService
     facts: HostFacts
     configuration: Configuration
     containers: tuple[Container, ...]
     dependencies: tuple[Dependency, ...]
 
     @classmethod
-    def of(cls, service: Service, facts: HostFacts, configuration: Configuration) -> Situation:
+    def of(
+        cls, service: ComposeService, facts: HostFacts, configuration: Configuration
+    ) -> Situation:
         """Pick out of the facts what concerns the service."""
         known = configuration.services.get(service.name)
         return cls(

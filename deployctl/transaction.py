@@ -10,8 +10,8 @@ from datetime import datetime
 
 from deployctl import history
 from deployctl.command import Command
-from deployctl.compose import TAG_PLACEHOLDER, compose_argv
-from deployctl.inventory import Service
+from deployctl.compose.project import TAG_PLACEHOLDER, compose_argv
+from deployctl.inventory import ComposeService
 from deployctl.model import Action, Container, Origin, Release
 from deployctl.scripts import kept_image, kept_repository, transact
 
@@ -54,7 +54,7 @@ class Plan:
 
     run: str
     action: Action
-    service: Service
+    service: ComposeService
     project: str
     release: Release
     image: str

@@ -36,7 +36,7 @@ from deployctl.render.output import Output
 
 if TYPE_CHECKING:
     from deployctl.events import Observer
-    from deployctl.inventory import Host, Inventory, Service
+    from deployctl.inventory import ComposeService, Host, Inventory
     from deployctl.link import Link
     from deployctl.model import RunResult
 
@@ -73,9 +73,10 @@ def deploy(
     wanted = read.service(service)
     event = workflow_event(os.environ)
     ask_first(checklist.DEPLOY, gates.without_host(tag, digest, wanted, read.gates, event))
+    over_ssh = gates.deployed_over_ssh(wanted)
     rules = with_key(read.gates)
-    if wanted.registry and not dry_run:
-        wanted.registry.require()
+    if over_ssh.registry and not dry_run:
+        over_ssh.registry.require()
     patience = seconds(wait)
 
     def run_on(link: Link, observer: Observer) -> RunResult:
@@ -83,7 +84,7 @@ def deploy(
         from deployctl.operations.request import Request
 
         request = Request(
-            service=wanted,
+            service=over_ssh,
             gates=rules,
             origin=origin(os.environ),
             event=event,
@@ -96,7 +97,7 @@ def deploy(
         )
         return deploy(link, request, tag)
 
-    hosts = _hosts(read, wanted, host)
+    hosts = _hosts(read, over_ssh, host)
     output = Output(os.environ, json=json, github=not no_github, inventory=read)
     _roll_out(
         hosts, run_on, "deploy", service, tag, output=output, verbose=verbose, dry_run=dry_run
@@ -126,6 +127,7 @@ def rollback(
     wanted = read.service(service)
     event = workflow_event(os.environ)
     ask_first(checklist.ROLLBACK, gates.without_host_or_tag(wanted, read.gates, event))
+    over_ssh = gates.deployed_over_ssh(wanted)
     if tag is not None:
         gates.tag_is_immutable(tag, read.gates)
     patience = seconds(wait)
@@ -135,7 +137,7 @@ def rollback(
         from deployctl.operations.rollback import rollback
 
         request = Request(
-            service=wanted,
+            service=over_ssh,
             gates=read.gates,
             origin=origin(os.environ),
             event=event,
@@ -146,7 +148,7 @@ def rollback(
         )
         return rollback(link, request)
 
-    hosts = _hosts(read, wanted, host)
+    hosts = _hosts(read, over_ssh, host)
     output = Output(os.environ, json=json, github=not no_github, inventory=read)
     _roll_out(
         hosts,
@@ -178,7 +180,7 @@ def follow(
 ) -> None:
     """Watch a run again after the connection was lost, and learn how it ended."""
     read = read_inventory(inventory)
-    services = [s for s in read.services.values() if host in s.hosts and s.model == "compose"]
+    services = [s for s in read.compose_services if host in s.hosts]
     target = read.host(host)
 
     def run_on(link: Link, observer: Observer) -> RunResult:
@@ -190,7 +192,9 @@ def follow(
     _roll_out([target], run_on, "deploy", "", "", output=output, verbose=verbose)
 
 
-def _hosts(inventory: Inventory, service: Service, only: Sequence[str] | None) -> tuple[Host, ...]:
+def _hosts(
+    inventory: Inventory, service: ComposeService, only: Sequence[str] | None
+) -> tuple[Host, ...]:
     names = chosen_hosts(service.hosts, only, f"service {service.name}")
     return inventory.resolve_hosts(names)
 

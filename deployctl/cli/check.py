@@ -24,7 +24,7 @@ from deployctl.render.output import Output
 if TYPE_CHECKING:
     from deployctl.checkup import CheckResult
     from deployctl.events import Observer
-    from deployctl.inventory import Host, Service
+    from deployctl.inventory import ComposeService, Host
     from deployctl.link import Link
 
 
@@ -51,12 +51,14 @@ def check(
     end_with(output.check(results, exit_status))
 
 
-def _check_host(host: Host, services: Sequence[Service], observer: Observer) -> list[CheckResult]:
+def _check_host(
+    host: Host, services: Sequence[ComposeService], observer: Observer
+) -> list[CheckResult]:
     with link_to(host) as link:
         return [_check_service(link, service, observer) for service in services]
 
 
-def _check_service(link: Link, service: Service, observer: Observer) -> CheckResult:
+def _check_service(link: Link, service: ComposeService, observer: Observer) -> CheckResult:
     from deployctl import checkup
     from deployctl.operations.checkup import check
 

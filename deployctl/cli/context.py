@@ -15,7 +15,7 @@ import typer
 
 from deployctl import errors, workflow_events
 from deployctl.errors import UsageError
-from deployctl.inventory import Gates, Inventory, Service, load, parse_duration
+from deployctl.inventory import ComposeService, Gates, Inventory, load, parse_duration
 from deployctl.link import Link
 
 if TYPE_CHECKING:
@@ -185,11 +185,11 @@ def end_with(status_: int) -> None:
 
 def services_by_host(
     inventory: Inventory, service: str | None, only: Sequence[str] | None
-) -> dict[str, list[Service]]:
+) -> dict[str, list[ComposeService]]:
     """Which services to ask for, by host, in the inventory's order."""
     wanted = [inventory.service(service)] if service else list(inventory.services.values())
-    compose = [s for s in wanted if s.model == "compose"]
-    by_host: dict[str, list[Service]] = {}
+    compose = [s for s in wanted if isinstance(s, ComposeService)]
+    by_host: dict[str, list[ComposeService]] = {}
     for each in compose:
         for name in each.hosts:
             by_host.setdefault(name, []).append(each)

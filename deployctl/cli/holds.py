@@ -33,7 +33,7 @@ from deployctl.render.output import Output
 
 if TYPE_CHECKING:
     from deployctl.holds import HoldResult
-    from deployctl.inventory import Host, Inventory, Service
+    from deployctl.inventory import ComposeService, Host, Inventory
     from deployctl.link import Link
 
 
@@ -54,7 +54,7 @@ def hold(
     output = Output(os.environ, json=json, github=not no_github, inventory=read)
     watching = output.observer(observer(verbose=verbose))
 
-    def hold_on(link: Link, wanted: Service) -> HoldResult:
+    def hold_on(link: Link, wanted: ComposeService) -> HoldResult:
         from deployctl.operations.holds import hold
 
         return hold(link, wanted, text, origin(os.environ), watching)
@@ -75,7 +75,7 @@ def unhold(
     output = Output(os.environ, json=json, github=not no_github, inventory=read)
     watching = output.observer(observer(verbose=verbose))
 
-    def unhold_on(link: Link, wanted: Service) -> HoldResult:
+    def unhold_on(link: Link, wanted: ComposeService) -> HoldResult:
         from deployctl.operations.holds import unhold
 
         return unhold(link, wanted, watching)
@@ -88,7 +88,7 @@ def _on_each(
     read: Inventory,
     service: str,
     only: list[str] | None,
-    act: Callable[[Link, Service], HoldResult],
+    act: Callable[[Link, ComposeService], HoldResult],
     output: Output,
 ) -> None:
     """One host after the other. A host that fails does not keep the others from being held."""
@@ -97,14 +97,15 @@ def _on_each(
     wanted = read.service(service)
     event = workflow_event(os.environ)
     ask_first(checklist.HOLD, gates.without_host_or_tag(wanted, read.gates, event))
+    over_ssh = gates.deployed_over_ssh(wanted)
     names = chosen_hosts(wanted.hosts, only, f"service {service}")
-    results = [_on_host(host, wanted, act) for host in read.resolve_hosts(names)]
+    results = [_on_host(host, over_ssh, act) for host in read.resolve_hosts(names)]
     exit_status = errors.worst([r.error.exit_status for r in results if r.error])
     end_with(output.holds(results, command, exit_status))
 
 
 def _on_host(
-    host: Host, service: Service, act: Callable[[Link, Service], HoldResult]
+    host: Host, service: ComposeService, act: Callable[[Link, ComposeService], HoldResult]
 ) -> HoldResult:
     from deployctl.holds import HoldOutcome, HoldResult
 

@@ -29,7 +29,7 @@ from deployctl.render.output import Output
 
 if TYPE_CHECKING:
     from deployctl.events import Observer
-    from deployctl.inventory import Host, Service
+    from deployctl.inventory import ComposeService, Host
     from deployctl.model import HistoryResult, StatusResult
 
 
@@ -93,7 +93,7 @@ def history(
 
 
 def _status_of_host(
-    host: Host, services: Sequence[Service], observer: Observer
+    host: Host, services: Sequence[ComposeService], observer: Observer
 ) -> list[StatusResult]:
     try:
         with link_to(host, _import_for_status) as link:
@@ -105,7 +105,7 @@ def _status_of_host(
 
 
 def _recorded_on_host(
-    host: Host, services: Sequence[Service], observer: Observer, limit: int
+    host: Host, services: Sequence[ComposeService], observer: Observer, limit: int
 ) -> HistoryResult:
     try:
         with link_to(host, _import_for_history) as link:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from deployctl.inventory.checks import parse_duration
 from deployctl.inventory.model import (
+    ComposeService,
     EnvironmentProblem,
     Gates,
     Github,
+    GitopsService,
     Host,
     Inventory,
     Registry,
@@ -16,9 +18,11 @@ from deployctl.inventory.model import (
 from deployctl.inventory.parser import load, parse
 
 __all__ = [
+    "ComposeService",
     "EnvironmentProblem",
     "Gates",
     "Github",
+    "GitopsService",
     "Host",
     "Inventory",
     "Registry",

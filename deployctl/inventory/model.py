@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from deployctl import workflow_events
 from deployctl.errors import UsageError
@@ -97,29 +97,27 @@ class Registry:
 
 
 @dataclass(frozen=True)
-class Service:
-    """One service of a Compose project, as deployctl deploys it.
+class ComposeService:
+    """One service of a Compose project, which deployctl deploys over SSH.
 
     Attributes:
         name: the service's name in the compose files.
-        model: "compose" (SSH and Compose) or "gitops" (Git and Flux).
         hosts: names of the hosts, in the order in which they are deployed.
-        directory: absolute path on the host where docker compose is called; empty for gitops.
+        directory: absolute path on the host where docker compose is called.
         compose_files: paths, absolute or relative to `directory`, in the order of the `-f`
-            options; empty for gitops.
+            options.
         tag_variable: name of the environment variable that carries the tag.
         health_timeout: seconds that a new release has to become healthy.
         stable: seconds that a release must stay up without a restart; None: 5 for a service
             without a health check, 0 with one.
         keep: known-good releases kept on the host for rollback; 0: all.
-        state_directory: absolute path of deployctl's files on the host; empty for gitops.
+        state_directory: absolute path of deployctl's files on the host.
         persist: whether the deployed tag is kept in the project's .env, for a plain
             `docker compose up` by hand.
         registry: how to log in where its image comes from; None: the host's own login counts.
     """
 
     name: str
-    model: str
     hosts: tuple[str, ...]
     directory: str
     compose_files: tuple[str, ...]
@@ -141,6 +139,23 @@ class Service:
     def env_file(self) -> str:
         """The file that Compose reads variables from, which is in the project's directory."""
         return posixpath.join(self.project_directory, ".env")
+
+
+@dataclass(frozen=True)
+class GitopsService:
+    """One service that Flux applies from a Git repository.
+
+    Attributes:
+        name: of the service.
+        hosts: names of the hosts on which it runs; nothing is changed there over SSH.
+    """
+
+    name: str
+    hosts: tuple[str, ...] = ()
+
+
+Service: TypeAlias = ComposeService | GitopsService
+"""A service of one of the deploy models; `match` tells which."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +241,7 @@ class Inventory:
         keys = [
             text for host in self.hosts.values() for text in (host.private_key, host.passphrase)
         ]
-        logins = [service.registry for service in self.services.values() if service.registry]
+        logins = [service.registry for service in self.compose_services if service.registry]
         words = [
             text
             for login in logins
@@ -234,6 +249,11 @@ class Inventory:
             for text in (login.password, f"{login.username}:{login.password}")
         ]
         return tuple(filter(None, dict.fromkeys([*keys, *words])))
+
+    @property
+    def compose_services(self) -> tuple[ComposeService, ...]:
+        """The services that are deployed over SSH, in the order of the file."""
+        return tuple(s for s in self.services.values() if isinstance(s, ComposeService))
 
     @property
     def host_names(self) -> tuple[str, ...]:

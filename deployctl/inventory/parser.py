@@ -11,9 +11,11 @@ from deployctl.errors import UsageError
 from deployctl.inventory import checks
 from deployctl.inventory.host import read_host
 from deployctl.inventory.model import (
+    ComposeService,
     EnvironmentProblem,
     Gates,
     Github,
+    GitopsService,
     Host,
     Inventory,
     Registry,
@@ -122,8 +124,9 @@ def from_document(
     if document.get("services", {}) == {}:
         top.note("is missing: an inventory describes at least one service", "services")
     top.refuse_rest()
-    mistakes += _state_conflicts(list(services.values()))
-    mistakes += _shared_tag_variables(list(services.values()))
+    compose = [service for service in services.values() if isinstance(service, ComposeService)]
+    mistakes += _state_conflicts(compose)
+    mistakes += _shared_tag_variables(compose)
     if mistakes:
         raise _invalid(path, mistakes)
     return Inventory(
@@ -162,29 +165,39 @@ def _service(
     environment: Mapping[str, str],
     secrets: set[str],
 ) -> Service:
-    model = table.need("model", text(checks.model), "compose")
-    if model == "gitops":
+    if table.need("model", text(checks.model), "compose") == "gitops":
         return _gitops_service(name, table, known_hosts)
+    return _compose_service(name, table, known_hosts, environment, secrets)
+
+
+def _compose_service(
+    name: str,
+    table: Section,
+    known_hosts: Collection[str],
+    environment: Mapping[str, str],
+    secrets: set[str],
+) -> ComposeService:
     hosts = table.need("hosts", sequence(_host_reader(known_hosts)), ())
     directory = table.need("directory", text(checks.directory), "")
-    service = Service(
+    service = ComposeService(
         name=name,
-        model=model,
         hosts=hosts,
         directory=directory,
         compose_files=table.need(
             "compose_files", sequence(text(checks.compose_file), same=posixpath.normpath), ()
         ),
-        tag_variable=table.take("tag_variable", text(checks.tag_variable), Service.tag_variable),
-        health_timeout=table.take(
-            "health_timeout", span(checks.positive_duration), Service.health_timeout
+        tag_variable=table.take(
+            "tag_variable", text(checks.tag_variable), ComposeService.tag_variable
         ),
-        stable=table.take("stable", span(checks.duration_or_zero), Service.stable),
-        keep=table.take("keep", whole_number(0, _MOST_KEPT), Service.keep),
+        health_timeout=table.take(
+            "health_timeout", span(checks.positive_duration), ComposeService.health_timeout
+        ),
+        stable=table.take("stable", span(checks.duration_or_zero), ComposeService.stable),
+        keep=table.take("keep", whole_number(0, _MOST_KEPT), ComposeService.keep),
         state_directory=table.take(
             "state_directory", text(checks.directory), posixpath.join(directory, ".deployctl")
         ),
-        persist=table.take("persist", flag, Service.persist),
+        persist=table.take("persist", flag, ComposeService.persist),
         registry=_registry(table, environment, secrets),
     )
     if (service.stable or 0.0) >= service.health_timeout:
@@ -199,10 +212,10 @@ def _registry(table: Section, environment: Mapping[str, str], secrets: set[str])
     return read_registry(table.section("registry"), environment, secrets)
 
 
-def _gitops_service(name: str, table: Section, known_hosts: Collection[str]) -> Service:
+def _gitops_service(name: str, table: Section, known_hosts: Collection[str]) -> GitopsService:
     hosts = table.take("hosts", sequence(_host_reader(known_hosts)), ())
     table.refuse_rest(dict.fromkeys(_COMPOSE_ONLY, '(it belongs to model = "compose")'))
-    return Service(name=name, model="gitops", hosts=hosts, directory="", compose_files=())
+    return GitopsService(name, hosts)
 
 
 def _gates(section: Section, environment: Mapping[str, str], path: str) -> Gates:
@@ -242,7 +255,7 @@ def _host_reader(known: Collection[str]) -> Reader[str]:
     return read
 
 
-def _state_conflicts(services: list[Service]) -> list[Mistake]:
+def _state_conflicts(services: list[ComposeService]) -> list[Mistake]:
     """Return where services that share a host would share, or fail to share, a lock."""
     on_hosts = [service for service in services if service.directory and service.hosts]
     return [
@@ -253,7 +266,7 @@ def _state_conflicts(services: list[Service]) -> list[Mistake]:
     ]
 
 
-def _shared_tag_variables(services: list[Service]) -> list[Mistake]:
+def _shared_tag_variables(services: list[ComposeService]) -> list[Mistake]:
     """Return where a tag would be kept in .env under a variable that is another service's, too."""
     return [
         Mistake(
@@ -272,7 +285,7 @@ def _shared_tag_variables(services: list[Service]) -> list[Mistake]:
     ]
 
 
-def _state_conflict(earlier: Service, later: Service) -> str:
+def _state_conflict(earlier: ComposeService, later: ComposeService) -> str:
     """Return why two services on one host cannot have the state directories they have."""
     one, other = earlier.state_directory, later.state_directory
     owner = key_path(("services", earlier.name))
@@ -295,7 +308,7 @@ def _inside(path: str, directory: str) -> bool:
     return path != directory and path.startswith(directory.rstrip("/") + "/")
 
 
-def _project(service: Service) -> str:
+def _project(service: ComposeService) -> str:
     """Return the project's directory, which for Compose is that of the first file."""
     first = posixpath.join(service.directory, *service.compose_files[:1])
     return posixpath.dirname(posixpath.normpath(first))

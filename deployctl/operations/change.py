@@ -11,7 +11,7 @@ from deployctl.errors import BusyError
 from deployctl.events import ImageComing, Observer, Phase, StepEnded, StepStarted
 from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
 from deployctl.image import Reference
-from deployctl.inventory import Registry, Service, Signature
+from deployctl.inventory import ComposeService, Registry, Signature
 from deployctl.link import Link
 from deployctl.model import Release, RunResult
 from deployctl.operations.reading import ask, probe
@@ -86,7 +86,7 @@ class _PullListener:
         )
 
 
-def login_to(service: Service, image: Reference) -> Registry | None:
+def login_to(service: ComposeService, image: Reference) -> Registry | None:
     """The inventory's, if there is one to give, and never to another registry than it is for."""
     registry = service.registry
     fits = registry is not None and registry.usable and registry.server == image.registry

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from deployctl import checkup, scripts
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.facts import FetchFailure, read_fetch, read_measures, read_probe
-from deployctl.inventory import Service
+from deployctl.inventory import ComposeService
 from deployctl.link import Link
 from deployctl.operations.change import login_to, without
 from deployctl.operations.reading import ask, probe
@@ -19,7 +19,7 @@ from deployctl.operations.reading import ask, probe
 
 def check(
     link: Link,
-    service: Service,
+    service: ComposeService,
     observer: Observer,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> checkup.CheckResult:

@@ -9,13 +9,15 @@ from deployctl import outcome, readiness, runner
 from deployctl.errors import UsageError
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.image import shown
-from deployctl.inventory import Service
+from deployctl.inventory import ComposeService
 from deployctl.link import Link
 from deployctl.model import Action, RunResult, is_run_id
 from deployctl.transcript import Transcript
 
 
-def follow(link: Link, services: Sequence[Service], run: str, observer: Observer) -> RunResult:
+def follow(
+    link: Link, services: Sequence[ComposeService], run: str, observer: Observer
+) -> RunResult:
     """Watch a run again and return its good end.
 
     Args:

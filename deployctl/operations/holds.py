@@ -11,13 +11,13 @@ from deployctl.readiness import script_failed
 
 if TYPE_CHECKING:
     from deployctl.command import Command
-    from deployctl.inventory import Service
+    from deployctl.inventory import ComposeService
     from deployctl.link import Link
     from deployctl.model import Origin
 
 
 def hold(
-    link: Link, service: Service, reason: str, origin: Origin, observer: Observer
+    link: Link, service: ComposeService, reason: str, origin: Origin, observer: Observer
 ) -> holds.HoldResult:
     """Stop the deploys of a service until `unhold`; the asker's own hold is replaced.
 
@@ -34,7 +34,7 @@ def hold(
     return holds.set_result(answer, link.host.name, service.name, reason, service.state_directory)
 
 
-def unhold(link: Link, service: Service, observer: Observer) -> holds.HoldResult:
+def unhold(link: Link, service: ComposeService, observer: Observer) -> holds.HoldResult:
     """Let the deploys of a service go on, whoever held them; does nothing if nobody did.
 
     Raises:
@@ -44,7 +44,7 @@ def unhold(link: Link, service: Service, observer: Observer) -> holds.HoldResult
     return holds.lifted_result(answer, link.host.name, service.name, service.state_directory)
 
 
-def _ask(link: Link, service: Service, command: Command, observer: Observer) -> holds.Answer:
+def _ask(link: Link, service: ComposeService, command: Command, observer: Observer) -> holds.Answer:
     observer(StepStarted(link.host.name, Phase.CONNECT))
     _ = link.session  # connects
     try:

@@ -16,12 +16,12 @@ from deployctl.operations.reading import probe
 if TYPE_CHECKING:
     from deployctl.events import Observer
     from deployctl.history import Entry
-    from deployctl.inventory import Service
+    from deployctl.inventory import ComposeService
     from deployctl.link import Link
     from deployctl.model import HistoryResult, RecordedRun, StatusResult
 
 
-def status(link: Link, service: Service, observer: Observer) -> StatusResult:
+def status(link: Link, service: ComposeService, observer: Observer) -> StatusResult:
     """Say what a host runs and what it has recorded; changes nothing.
 
     Raises:
@@ -38,7 +38,7 @@ def status(link: Link, service: Service, observer: Observer) -> StatusResult:
 
 
 def recorded_history(
-    link: Link, services: Sequence[Service], observer: Observer, limit: int
+    link: Link, services: Sequence[ComposeService], observer: Observer, limit: int
 ) -> HistoryResult:
     """Return the newest lines that a host has recorded of some services, and their newest runs.
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deployctl.command import Command
-    from deployctl.inventory import Service
+    from deployctl.inventory import ComposeService
     from deployctl.link import Link
 
 
-def probe(link: Link, service: Service, observer: Observer, *, change: bool) -> bytes:
+def probe(link: Link, service: ComposeService, observer: Observer, *, change: bool) -> bytes:
     """Return what the probe says, for facts.read_probe.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deployctl.events import Observer
-from deployctl.inventory import Gates, Service
+from deployctl.inventory import ComposeService, Gates
 from deployctl.model import Origin
 from deployctl.workflow_events import WorkflowEvent
 
@@ -30,7 +30,7 @@ class Request:
         clock: the client's.
     """
 
-    service: Service
+    service: ComposeService
     gates: Gates
     origin: Origin
     event: WorkflowEvent | None

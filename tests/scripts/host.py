@@ -26,7 +26,7 @@ from deployctl.command import Command, Completed
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
 from deployctl.events import Event
 from deployctl.facts import FetchedImage, FetchFailure, HostFacts, read_fetch, read_probe
-from deployctl.inventory import Gates, Host, Registry, Service
+from deployctl.inventory import ComposeService, Gates, Host, Registry
 from deployctl.link import Link
 from deployctl.model import Action, Origin, Release, RunResult, State
 from deployctl.operations import deploy, follow, rollback
@@ -117,13 +117,12 @@ class FakeHost:
     root: Path
     flavour: Flavour
     hurry: float | None = None
-    service: Service = field(init=False)
+    service: ComposeService = field(init=False)
 
     def __post_init__(self) -> None:
         """Name the project's files."""
-        self.service = Service(
+        self.service = ComposeService(
             name=WEB,
-            model="compose",
             hosts=("vps",),
             directory=str(self.root / "opt"),
             compose_files=("compose/docker-compose.yml", "compose/web.yml"),

@@ -25,7 +25,7 @@ from tests.scripts.host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked
 from tests.scripts.test_transact import wait_until_tidy
 from tests.unit.build import tag
 
-SCRIPTS = Path(scripts.__file__).parent / "host"
+SCRIPTS = Path(scripts.__file__).parent / "compose/host"
 OLD_RUN = "20240101t000000z-{:08x}"
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from deployctl import history
-from deployctl.compose import Configuration, ConfiguredService
+from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.facts import HostFacts
 from deployctl.image import Reference
-from deployctl.inventory import Host, Service
+from deployctl.inventory import ComposeService, Host
 from deployctl.model import Action, Container, Health, LocalImage, Origin, Release
 from deployctl.transaction import Plan
 
@@ -23,9 +23,8 @@ WEB = "web"
 REPOSITORY = "registry.example/web"
 FILES = "f1" * 32
 HOST = Host(name="vps", address="vps.example", user="deploy")
-SERVICE = Service(
+SERVICE = ComposeService(
     name=WEB,
-    model="compose",
     hosts=("vps",),
     directory="/opt/infra",
     compose_files=("compose/docker-compose.yml", "compose/web.yml"),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployctl import compose
 from deployctl.command import Command
+from deployctl.compose import project as compose
 
 # Exactly the shells that hosts have as /bin/sh, or as a login shell.
 SHELLS = {

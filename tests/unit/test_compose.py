@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose import Configuration, compose_argv, up
+from deployctl.compose.project import Configuration, compose_argv, up
 from tests.unit.build import tag
 
 JSON: st.SearchStrategy[Any] = st.recursive(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deployctl import drift
-from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
+from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.facts import Hold, HostFacts
 from deployctl.history import INTERRUPTED, STARTED, History, parse
 from deployctl.image import Reference

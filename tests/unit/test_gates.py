@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from deployctl import gates, workflow_events
-from deployctl.compose import TAG_PLACEHOLDER, ConfiguredService
+from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError, RefusedError
 from deployctl.facts import FetchedImage, Hold, Output
 from deployctl.gates import Dependency
-from deployctl.inventory import Gates, Registry, Signature
+from deployctl.inventory import Gates, GitopsService, Registry, Signature
 from deployctl.model import Health, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
 from deployctl.verdict import Verdict
 from deployctl.workflow_events import Cause, WorkflowEvent
@@ -231,7 +231,7 @@ def test_a_workflow_run_after_a_push_to_another_branch_rolls_back_and_does_not_d
 
 def test_a_service_that_flux_applies_is_refused() -> None:
     assert gates.model_is_compose(SERVICE).passed
-    gitops = dataclasses.replace(SERVICE, model="gitops")
+    gitops = GitopsService("web")
     assert "Git and Flux" in refusal(lambda: gates.model_is_compose(gitops)).message
 
 

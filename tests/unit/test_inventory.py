@@ -15,7 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.errors import EXIT_USAGE, UsageError
-from deployctl.inventory import Gates, Host, Inventory, Service, load, parse, parse_duration
+from deployctl.inventory import (
+    ComposeService,
+    Gates,
+    GitopsService,
+    Host,
+    Inventory,
+    load,
+    parse,
+    parse_duration,
+)
 from deployctl.inventory.parser import LARGEST_FILE, from_document
 
 if TYPE_CHECKING:
@@ -72,8 +81,8 @@ def host(environment: dict[str, str] | None = None, **settings: Any) -> Host:
     return read(document(host=settings), environment).host("vps")
 
 
-def service(**settings: Any) -> Service:
-    return read(document(service=settings)).services["web"]
+def service(**settings: Any) -> ComposeService:
+    return read(document(service=settings)).compose_services[0]
 
 
 def mistakes(tree: dict[str, Any]) -> list[str]:
@@ -109,9 +118,8 @@ def test_the_inventory_of_the_design_is_read() -> None:
         private_key_source="DEPLOY_SSH_KEY",
         host_key=FINGERPRINT,
     )
-    assert inventory.service("enforcer-backend") == Service(
+    assert inventory.service("enforcer-backend") == ComposeService(
         name="enforcer-backend",
-        model="compose",
         hosts=("vps",),
         directory="/opt/infra",
         compose_files=("compose/docker-compose.yml", "compose/enforcer/docker-compose.yml"),
@@ -150,9 +158,8 @@ def test_every_setting_of_a_service_is_read() -> None:
         keep=0,
         state_directory="/var/lib/deployctl/",
     )
-    assert settings == Service(
+    assert settings == ComposeService(
         name="web",
-        model="compose",
         hosts=("vps",),
         directory="/opt/infra",
         compose_files=("compose.yml",),
@@ -235,7 +242,7 @@ def test_two_services_cannot_keep_one_variable() -> None:
     assert "services.web.persist: keeps IMAGE_TAG in .env" in mistake
     assert "services.api" in mistake
     other["tag_variable"] = "API_TAG"
-    assert read(tree).services["web"].persist
+    assert read(tree).compose_services[0].persist
 
 
 # Wrong kinds of values
@@ -341,7 +348,7 @@ def test_what_a_service_needs_is_named() -> None:
 
 def test_a_gitops_service_needs_no_host_and_takes_no_compose_setting() -> None:
     inventory = read({"services": {"web": {"model": "gitops"}}})
-    assert inventory.services["web"].model == "gitops"
+    assert inventory.services["web"] == GitopsService("web")
     assert mistake({"services": {"web": {"model": "gitops", "directory": "/opt"}}}) == (
         'services.web.directory: unknown key (it belongs to model = "compose")'
     )
@@ -970,7 +977,7 @@ ANY_VALUE = st.recursive(
     max_leaves=8,
 )
 HOST_KEYS = [field.name for field in dataclasses.fields(Host)] + ["ssh_key", "env"]
-SERVICE_KEYS = [field.name for field in dataclasses.fields(Service)]
+SERVICE_KEYS = [field.name for field in dataclasses.fields(ComposeService)]
 ANY_DOCUMENT = st.fixed_dictionaries(
     {},
     optional={
@@ -1022,7 +1029,7 @@ def test_any_printable_path_on_the_host_survives_being_written_as_toml(name: str
     text = DESIGN.replace('"/opt/infra"', quoted)
     if ".." in name.split("/"):
         return
-    directory = parse(text, ENVIRONMENT, path="i").services["enforcer-backend"].directory
+    directory = parse(text, ENVIRONMENT, path="i").compose_services[0].directory
     assert directory.startswith("/opt")
     assert directory.endswith("/x")
     if "/" not in name and name != ".":

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from deployctl import workflow_events
 from deployctl.errors import UsageError
-from deployctl.inventory import Gates, Github, Host, Service, parse
+from deployctl.inventory import ComposeService, Gates, Github, Host, parse
 from deployctl.inventory.parser import from_document
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +171,8 @@ def test_the_example_is_valid_for_schema_and_parser() -> None:
         user="deploy",
         host_key="SHA256:ReplaceThisWithWhatSshKeygenPrintsForTheKey",
     )
-    assert inventory.service("enforcer-backend").directory == "/opt/infra"
+    (service,) = inventory.compose_services
+    assert (service.name, service.directory) == ("enforcer-backend", "/opt/infra")
     assert inventory.gates == Gates()
     assert inventory.github == Github()
 
@@ -201,7 +202,7 @@ def test_every_commented_table_of_the_example_is_valid_too() -> None:
         text = text.replace(block, re.sub(r"(?m)^# (?=\[|\w+ +=)", "", block))
     VALIDATOR.validate(tomllib.loads(text))
     inventory = parse(text, {}, path="inventory.example.toml")
-    assert inventory.service("enforcer-backend").registry
+    assert [service.registry for service in inventory.compose_services] != [None]
     assert inventory.gates.signature
 
 
@@ -240,10 +241,10 @@ def test_schema_and_parser_refuse_the_same(path: tuple[str | int, ...], value: o
 
 def test_the_schema_knows_the_keys_and_defaults_of_the_parser() -> None:
     properties = SCHEMA["$defs"]["service"]["properties"]
-    assert set(properties) == set(Service.__dataclass_fields__) - {"name"}
-    assert properties["tag_variable"]["default"] == Service.tag_variable
-    assert properties["keep"]["default"] == Service.keep
-    assert properties["health_timeout"]["default"] == f"{Service.health_timeout:g}s"
+    assert set(properties) == set(ComposeService.__dataclass_fields__) - {"name"} | {"model"}
+    assert properties["tag_variable"]["default"] == ComposeService.tag_variable
+    assert properties["keep"]["default"] == ComposeService.keep
+    assert properties["health_timeout"]["default"] == f"{ComposeService.health_timeout:g}s"
     connect_timeout = SCHEMA["$defs"]["host"]["properties"]["connect_timeout"]
     assert connect_timeout["default"] == f"{Host.connect_timeout:g}s"
     gates = SCHEMA["properties"]["gates"]["properties"]

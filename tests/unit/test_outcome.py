@@ -185,7 +185,7 @@ def test_a_reason_that_is_not_known_is_not_guessed() -> None:
 
 
 def test_every_reason_of_the_script_has_words() -> None:
-    script = files("deployctl").joinpath("host/transact.sh").read_text()
+    script = files("deployctl").joinpath("compose/host/transact.sh").read_text()
     given = set(re.findall(r"fail ([a-z-]+)", script)) | set(
         re.findall(r"outlook=([a-z-]+)", script)
     )

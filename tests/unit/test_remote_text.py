@@ -34,7 +34,7 @@ from deployctl import (
     transcript,
 )
 from deployctl.command import Completed
-from deployctl.compose import Configuration
+from deployctl.compose.project import Configuration
 from deployctl.errors import DeployctlError
 from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.situation import Situation

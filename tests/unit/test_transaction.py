@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import history, scripts, transaction
-from deployctl.compose import TAG_PLACEHOLDER
+from deployctl.compose.project import TAG_PLACEHOLDER
 from deployctl.inventory import Registry, Signature
 from deployctl.model import Action, UnfinishedRun, is_run_id
 from deployctl.transcript import Transcript, hear, is_event, waiting_for
@@ -35,7 +35,7 @@ from tests.unit.build import (
 )
 from tests.unit.test_compose import JSON
 
-SCRIPTS = files("deployctl").joinpath("host")
+SCRIPTS = files("deployctl").joinpath("compose", "host")
 
 
 def options(changes: dict[str, Any] | None = None) -> dict[str, str]:
