@@ -5,7 +5,7 @@ imported without fabric and paramiko, which take longer to import than everythin
 together: they are loaded while the TCP connection is being made.
 """
 
-from deployctl.ssh.connection import connect
+from deployctl.ssh.connect import connect
 from deployctl.ssh.session import Session
 
 __all__ = ["Session", "connect"]
