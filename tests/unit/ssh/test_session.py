@@ -26,8 +26,8 @@ from deployctl.errors import (
 from deployctl.inventory import Host
 from deployctl.ssh import Session, connect, execution, keys
 from deployctl.ssh.transport import make_transport
-from tests.unit.ssh_loopback import REFUSED_COMMAND, Behaviour, LoopbackServer
-from tests.unit.test_ssh_keys import GOOD
+from tests.unit.ssh.loopback import REFUSED_COMMAND, Behaviour, LoopbackServer
+from tests.unit.ssh.test_keys import GOOD
 from tests.vps.proxy import DelayingProxy
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from deployctl.errors import UsageError
 from deployctl.inventory import ComposeService, Gates, Github, Host, parse
 from deployctl.inventory.parser import from_document
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA: dict[str, Any] = json.loads(
     importlib.resources.files("deployctl").joinpath("inventory.schema.json").read_text("utf-8")
 )
