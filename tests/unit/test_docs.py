@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import subprocess
 import textwrap
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text("utf-8")
 EXIT_CODES = (ROOT / "docs/exit-codes.md").read_text("utf-8")
+BAD_MOMENT = (ROOT / "docs/at-a-bad-moment.md").read_text("utf-8")
 HISTORY_FORMAT = (ROOT / "docs/history-format.md").read_text("utf-8")
 STATUSES = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
 
@@ -119,7 +121,13 @@ def test_the_action_is_shown_pinned_by_a_commit() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [EXIT_CODES.partition("## Codes")[0], _section(README, "## Exit statuses")]
+    "table",
+    [
+        EXIT_CODES.partition("## Codes")[0],
+        _section(README, "## Exit statuses"),
+        _section(BAD_MOMENT, "## What the exit status means for you"),
+    ],
+    ids=["exit-codes", "README", "at-a-bad-moment"],
 )
 def test_every_exit_status_is_documented(table: str) -> None:
     assert {int(cells[0]) for cells in _rows(table)} == STATUSES
@@ -226,6 +234,18 @@ def test_the_readme_says_of_each_command_what_its_help_says() -> None:
 @pytest.mark.parametrize("command", PROGRAM.commands)
 def test_the_readme_says_of_each_option_what_the_help_says(command: str) -> None:
     assert _listed_options()[command] == _options_of(command)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_that_a_page_shows_can_be_typed(page: Path) -> None:
+    text = page.read_text("utf-8")
+    lines = "\n".join(_blocks(text, "(?:sh|console)"))
+    commands = re.findall(r"(?m)^(?:\$ )?deployctl (?!--)(.+)$", lines)
+    if text == BAD_MOMENT:
+        commands += re.findall(r"`deployctl (.+?)`", text)
+    for command in commands:
+        name, *arguments = shlex.split(command, comments=True)
+        PROGRAM.commands[name].make_context(name, arguments)
 
 
 # ---------------------------------------------------------------- examples
