@@ -244,7 +244,7 @@ def test_a_command_that_a_page_shows_can_be_typed(page: Path) -> None:
     if text == BAD_MOMENT:
         commands += re.findall(r"`deployctl (.+?)`", text)
     for command in commands:
-        name, *arguments = shlex.split(command, comments=True)
+        name, *arguments = shlex.split(command.partition(" | ")[0], comments=True)
         PROGRAM.commands[name].make_context(name, arguments)
 
 
