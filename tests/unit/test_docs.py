@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from deployctl import errors, history
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text("utf-8")
 EXIT_CODES = (ROOT / "docs/exit-codes.md").read_text("utf-8")
+COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
 BAD_MOMENT = (ROOT / "docs/at-a-bad-moment.md").read_text("utf-8")
 HISTORY_FORMAT = (ROOT / "docs/history-format.md").read_text("utf-8")
 STATUSES = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
@@ -190,7 +191,7 @@ PROGRAM = cast(TyperGroup, get_command(app))
 
 
 def _plain(text: str) -> str:
-    """A text of --help, or of a cell in the README, without what only one of them has."""
+    """A text of --help, or of a cell of a page, without what only one of them has."""
     text = re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text).replace("`", "")
     return text[:1].lower() + text[1:].removesuffix(".")
 
@@ -201,39 +202,55 @@ def _usage(command: str) -> str:
     return " ".join(["deployctl", command, *(p for p in pieces if p != "[OPTIONS]")])
 
 
-def _options_of(command: str) -> dict[str, str]:
-    """The options of a command, as one types them, and their descriptions."""
+def _summaries(text: str) -> list[tuple[str, str]]:
+    """Each command of a table as one types it, and what it does."""
+    return [(usage.strip("`"), _plain(does)) for usage, does in _rows(text)]
+
+
+HELPED = [(_usage(n), _plain(c.get_short_help_str())) for n, c in PROGRAM.commands.items()]
+
+
+def _helped(command: str) -> dict[str, str]:
+    """The arguments and options of a command, as one types them, and their descriptions."""
     return {
-        " ".join([", ".join(sorted(o.opts, key=len)), o.metavar or ""]).strip(): _plain(
-            o.help or ""
-        )
-        for o in PROGRAM.commands[command].params
-        if isinstance(o, TyperOption)
+        _typed(parameter): _plain(parameter.help or "")
+        for parameter in PROGRAM.commands[command].params
+        if isinstance(parameter, TyperArgument | TyperOption)
     }
 
 
-def _listed_options() -> dict[str, dict[str, str]]:
-    """The same, as the README has it."""
-    options: dict[str, dict[str, str]] = {command: {} for command in PROGRAM.commands}
-    rows = [cells for cells in _rows(_section(README, "## Commands")) if len(cells) == 3]
-    for flags, of, meaning in rows:
-        commands = set(options) - _words(of) if of.startswith("all") else _words(of)
-        for command in commands:
-            options[command][flags.replace("`", "")] = _plain(meaning)
-    return options
+def _typed(parameter: TyperArgument | TyperOption) -> str:
+    flags = sorted(parameter.opts, key=len) if isinstance(parameter, TyperOption) else []
+    return f"{', '.join(flags)} {parameter.metavar or ''}".strip()
 
 
-def test_the_readme_says_of_each_command_what_its_help_says() -> None:
-    rows = [cells for cells in _rows(_section(README, "## Commands")) if len(cells) == 2]
-    listed = {usage.strip("`"): _plain(meaning) for usage, meaning in rows}
+def _documented(command: str) -> dict[str, str]:
+    """The same, as the reference has it: in the section of the command, or for several at once."""
+    own = list(_rows(_section(COMMANDS, f"## {command}")))
+    shared = _rows(_section(COMMANDS, "## Options of several commands"))
+    own += [[flags, meaning] for flags, of, meaning in shared if command in _named(of)]
+    return {typed.replace("`", ""): _plain(meaning) for typed, meaning in own}
 
-    helped = {_usage(n): _plain(c.get_short_help_str()) for n, c in PROGRAM.commands.items()}
-    assert list(listed.items()) == list(helped.items())
+
+def _named(cell: str) -> set[str]:
+    """The commands of a cell like "all but `lint`"."""
+    return set(PROGRAM.commands) - _words(cell) if cell.startswith("all") else _words(cell)
+
+
+def test_the_reference_says_of_each_command_what_its_help_says() -> None:
+    assert _summaries(COMMANDS.partition("\n## ")[0]) == HELPED
+
+
+def test_the_readme_says_of_the_everyday_commands_what_their_help_says() -> None:
+    everyday = _summaries(_section(README, "## Every day"))
+
+    assert everyday
+    assert set(everyday) <= set(HELPED)
 
 
 @pytest.mark.parametrize("command", PROGRAM.commands)
-def test_the_readme_says_of_each_option_what_the_help_says(command: str) -> None:
-    assert _listed_options()[command] == _options_of(command)
+def test_the_reference_says_of_each_argument_and_option_what_the_help_says(command: str) -> None:
+    assert _documented(command) == _helped(command)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
