@@ -19,7 +19,8 @@ import typer
 from deployctl import errors
 from deployctl.cli import app
 from deployctl.errors import DeployctlError, InterruptedByUserError, UsageError
-from deployctl.render.output import Output, discard, place_of, unwritable
+from deployctl.render.output import Output
+from deployctl.render.unwritable import discard, place_of, unwritable
 
 
 def main() -> NoReturn:
@@ -105,7 +106,7 @@ def _bug(error: Exception) -> DeployctlError:
     if os.environ.get("DEPLOYCTL_DEBUG"):
         from traceback import format_exc
 
-        from deployctl.render.publication import Publication
+        from deployctl.render.secrets.publication import Publication
 
         sys.stderr.write(Publication(os.environ).of(format_exc()))
     return DeployctlError(

@@ -212,7 +212,7 @@ def _roll_out(
 ) -> None:
     from deployctl import rollout
     from deployctl.model import Action
-    from deployctl.render.progress import Progress
+    from deployctl.render.terminal.progress import Progress
 
     by_name = {host.name: host for host in hosts}
     with Progress(sys.stderr, os.environ, verbose=verbose) as progress:

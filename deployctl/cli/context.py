@@ -168,7 +168,7 @@ def observer(*, verbose: bool) -> Observer:
     """A question shows its steps only to whoever wants to see them."""
     if not verbose:
         return _ignore
-    from deployctl.render.progress import Progress
+    from deployctl.render.terminal.progress import Progress
 
     return Progress(sys.stderr, os.environ, verbose=True)
 

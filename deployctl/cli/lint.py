@@ -13,7 +13,8 @@ from deployctl import errors, workflow_events
 from deployctl.cli.context import end_with
 from deployctl.cli.options import JsonOption, NoGithubOption
 from deployctl.errors import UsageError
-from deployctl.render.output import Output, quietly
+from deployctl.render.output import Output
+from deployctl.render.unwritable import quietly
 
 
 def lint(
@@ -46,8 +47,8 @@ def lint(
     # Its annotations are its own: each stands beside the line that it is about.
     status = Output(os.environ, json=json, github=False).lint(report, status, sarif=sarif)
     if github or in_workflow:
-        from deployctl.render.lint import annotate
+        from deployctl.render.github.job import GithubJob
 
         with quietly(sys.stderr):
-            annotate(report, sys.stderr)
+            GithubJob(os.environ, sys.stderr).lint(report)
     end_with(status)

@@ -119,10 +119,10 @@ def _recorded_on_host(
 def _import_for_status() -> None:
     import deployctl.drift
     import deployctl.readiness
-    import deployctl.render.status_table  # noqa: F401
+    import deployctl.render.terminal.status_table  # noqa: F401
 
 
 def _import_for_history() -> None:
     import deployctl.facts
-    import deployctl.render.history_table
+    import deployctl.render.terminal.history_table
     import deployctl.runs  # noqa: F401

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deployctl import suggest
-from deployctl.render import step_outputs
+from deployctl.render.github import step_outputs
 from tests.forged.checker import problems
 from tests.forged.conftest import WAYS, Show
 from tests.forged.lies import Liar

@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 import deployctl
 from deployctl import __main__ as program
 from deployctl.lint import RULES, Finding, Place, Report
-from deployctl.render.lint import annotate
-from deployctl.render.lint import findings as render_findings
-from deployctl.render.lint import sarif as render_sarif
+from deployctl.render.github.job import GithubJob
+from deployctl.render.sarif import sarif as render_sarif
+from deployctl.render.terminal.lint_lines import findings as render_findings
+from deployctl.render.terminal.page import Page
 from tests.lint.build import change, examples, repository
 
 SCHEMA = json.loads((Path(deployctl.__file__).parent / "output.schema.json").read_text("utf-8"))
@@ -212,7 +213,7 @@ def test_annotations_can_be_asked_for_elsewhere(capsys: pytest.CaptureFixture[st
 def test_an_annotation_is_one_command_whatever_the_workflow_says() -> None:
     stream = io.StringIO()
 
-    annotate(report(f"{HOSTILE}.yml", HOSTILE), stream)
+    GithubJob({}, stream).lint(report(f"{HOSTILE}.yml", HOSTILE))
 
     (line,) = stream.getvalue().splitlines()
     properties, _, message = line.removeprefix("::warning ").partition("::")
@@ -230,7 +231,7 @@ def test_an_annotation_is_one_command_whatever_the_workflow_says() -> None:
 def test_what_a_workflow_says_is_harmless_on_a_terminal() -> None:
     stream = io.StringIO()
 
-    render_findings(report(f"{HOSTILE}.yml", HOSTILE), out=stream, color=False)
+    render_findings(Page(stream, color=False), report(f"{HOSTILE}.yml", HOSTILE))
 
     lines = stream.getvalue().splitlines()
     assert len(lines) == 5

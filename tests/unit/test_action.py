@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployctl.render import step_outputs
+from deployctl.render.github import step_outputs
 from tests.workflow_runner import ACTION, ROOT, Runner
 
 TOOLS = Path(sys.executable).parent

@@ -1,0 +1,1 @@
+"""Answers, errors and what a run is doing, as text for people."""

@@ -1,0 +1,63 @@
+"""Which hosts could take a deploy, and what was found."""
+
+from __future__ import annotations
+
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.render import json as documents
+from deployctl.render.terminal import check_table
+from deployctl.render.terminal.page import Page
+from tests.unit.render.terminal.answers import CONTROL, assert_valid, checks
+
+
+def check_text(*of: CheckResult) -> str:
+    out = io.StringIO()
+    check_table.check(Page(out, color=False, width=100), of)
+    return out.getvalue()
+
+
+@given(st.lists(checks, max_size=3))
+def test_any_check_is_shown_harmlessly_and_as_the_schema_says(of: list[CheckResult]) -> None:
+    shown = check_text(*of)
+
+    assert not CONTROL & set(shown)
+    assert not any(line.startswith("::") for line in shown.splitlines())
+    assert_valid(documents.check(of, 4))
+
+
+WELL = Finding("docker", "ok", Severity.OK, "Docker answers")
+
+
+LOW = Finding("disk", "disk-low", Severity.WARNING, "only 3 MiB", "make room")
+
+
+DOWN = Finding("registry", "registry-down", Severity.PROBLEM, "no answer", "wait", ("dial tcp",))
+
+
+def test_one_row_shows_every_finding_with_its_remedy_and_evidence() -> None:
+    assert check_text(CheckResult("vps", "web", (WELL, LOW, DOWN))).splitlines() == [
+        "HOST  SERVICE  READY  FINDINGS",
+        "vps   web      no     1 problem, 1 warning",
+        "  docker       ✓ Docker answers",
+        "  disk         ! only 3 MiB",
+        "                 next: make room",
+        "  registry     ✗ no answer",
+        "                 | dial tcp",
+        "                 next: wait",
+    ]
+
+
+def test_several_rows_show_only_what_is_not_well() -> None:
+    rows = (CheckResult("a", "web", (WELL,)), CheckResult("b", "web", (WELL, LOW)))
+
+    assert check_text(*rows).splitlines() == [
+        "HOST  SERVICE  READY  FINDINGS",
+        "a     web      yes    all well",
+        "b     web      yes    1 warning",
+        "  disk         ! only 3 MiB",
+        "                 next: make room",
+    ]
