@@ -28,7 +28,7 @@ class Action(StrEnum):
 
 
 class State(StrEnum):
-    """How what runs relates to what was recorded; design and docs/status.md explain each."""
+    """How what runs relates to what was recorded; docs/status.md explains each."""
 
     IN_SYNC = "in sync"
     UNTRACKED = "untracked"

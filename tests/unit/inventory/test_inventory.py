@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FINGERPRINT = "SHA256:" + "a" * 43
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n"
 ENVIRONMENT = {"VPS_HOST": "203.0.113.7", "VPS_USER": "deploy", "DEPLOY_SSH_KEY": KEY}
-DESIGN = f"""
+FULL_EXAMPLE = f"""
 [hosts.vps]
 address  = {{ env = "VPS_HOST" }}
 user     = {{ env = "VPS_USER" }}
@@ -108,8 +108,8 @@ def environment_error(settings: dict[str, Any], environment: dict[str, str]) -> 
 # The whole
 
 
-def test_the_inventory_of_the_design_is_read() -> None:
-    inventory = parse(DESIGN, ENVIRONMENT, path="inventory.toml")
+def test_a_whole_inventory_is_read() -> None:
+    inventory = parse(FULL_EXAMPLE, ENVIRONMENT, path="inventory.toml")
     assert inventory.host("vps") == Host(
         name="vps",
         address="203.0.113.7",
@@ -908,7 +908,7 @@ def test_services_on_one_host_share_a_lock_exactly_when_they_share_a_project(
 
 def test_a_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "inventory.toml"
-    path.write_text("\ufeff" + DESIGN, encoding="utf-8")
+    path.write_text("\ufeff" + FULL_EXAMPLE, encoding="utf-8")
     assert load(path, ENVIRONMENT).path == str(path)
 
 
@@ -1026,7 +1026,7 @@ def test_any_text_is_read_or_refused_in_printable_words(text: str) -> None:
 def test_any_printable_path_on_the_host_survives_being_written_as_toml(name: str) -> None:
     # TOML's basic strings are JSON's, as long as nothing is escaped as a pair of surrogates.
     quoted = json.dumps(f"/opt/{name}/x", ensure_ascii=False)
-    text = DESIGN.replace('"/opt/infra"', quoted)
+    text = FULL_EXAMPLE.replace('"/opt/infra"', quoted)
     if ".." in name.split("/"):
         return
     directory = parse(text, ENVIRONMENT, path="i").compose_services[0].directory
@@ -1057,7 +1057,11 @@ def test_reading_an_inventory_imports_nothing_slow() -> None:
         "print(*sys.modules)"
     )
     imported = subprocess.run(
-        [sys.executable, "-c", program], input=DESIGN, text=True, capture_output=True, check=True
+        [sys.executable, "-c", program],
+        input=FULL_EXAMPLE,
+        text=True,
+        capture_output=True,
+        check=True,
     ).stdout.split()
     slow = {"difflib", "hashlib", "pydantic", "paramiko", "fabric", "rich", "typer", "json"}
     assert slow.isdisjoint(imported)
