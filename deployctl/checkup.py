@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from deployctl import drift, gates, suggest
+from deployctl.compose.facts import FetchFailure, HostFacts, Measures
 from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError
-from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.image import Reference, shown
 from deployctl.inventory import ComposeService, Host
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from deployctl import history, suggest
+from deployctl.compose.facts import HostFacts
+from deployctl.compose.kept_images import kept_repository
 from deployctl.compose.project import ConfiguredService
-from deployctl.facts import HostFacts
 from deployctl.inventory import ComposeService
 from deployctl.model import (
     Container,
@@ -17,7 +18,6 @@ from deployctl.model import (
     StatusResult,
     UnfinishedRun,
 )
-from deployctl.scripts import kept_repository
 
 _MOST_KEPT = 5
 

@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from deployctl import suggest
+from deployctl.compose.facts import FetchedImage, Hold, HostFacts
 from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
-from deployctl.facts import FetchedImage, Hold, HostFacts
 from deployctl.history import Entry, History
 from deployctl.image import is_digest, shown, tag_problem
 from deployctl.inventory import ComposeService, Gates, GitopsService, Registry, Service, Signature

@@ -1,30 +1,21 @@
-"""Holds on deploys: the reason that is asked for, and what host/hold.sh answers. Pure."""
+"""Holds on deploys: the reason that is asked for, and what the host's answer means. Pure."""
 
 from __future__ import annotations
 
-import json
 import posixpath
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from deployctl import suggest
+from deployctl.compose.facts import Hold
+from deployctl.compose.host.hold import Answer
 from deployctl.errors import BusyError, DeployctlError, HostError, UsageError
-from deployctl.facts import Hold, decode, read_hold, read_holder, read_stranger
-from deployctl.foreign import json_object
 from deployctl.image import shown
-from deployctl.model import Origin, Stranger, UnfinishedRun
+from deployctl.model import Origin, Stranger
 
 LONGEST_REASON = 200
 """Characters; a reason stands in one line of a table."""
-
-NONE_SEEN = "null"
-"""Stands for "there is no hold" where the script is told what it may replace."""
-
-# No set: what the host says may not be hashable.
-_OUTCOMES = ("set", "held", "lifted", "none", "failed", "blocked")
 
 
 class HoldOutcome(StrEnum):
@@ -61,28 +52,6 @@ class HoldResult:
     error: DeployctlError | None = None
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What hold.sh said.
-
-    Attributes:
-        outcome: "set", "held" (there is another than the one to replace), "lifted", "none" or
-            "failed" (it cannot be written there) or "blocked" (somebody keeps the turn to himself).
-        before: the hold that it found; None: none.
-        now: the hold that there is now; None: none.
-        seen: `now` as the script showed it, to be replaced by another call.
-        holder: who held the run's lock when the hold was there; None: nobody.
-        stranger: after "blocked": what keeps others from setting or lifting one; None otherwise.
-    """
-
-    outcome: str
-    before: Hold | None
-    now: Hold | None
-    seen: str
-    holder: UnfinishedRun | None
-    stranger: Stranger | None = None
-
-
 def checked_reason(text: str) -> str:
     """Return a reason that can be shown in one line.
 
@@ -108,55 +77,6 @@ def _reason_problem(reason: str) -> str:
     # C: control characters, bidi overrides, lone surrogates; Zl, Zp: line ends.
     hidden = [c for c in reason if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029"]
     return f"has a control character in it: {shown(hidden[0])}" if hidden else ""
-
-
-def fields(origin: Origin, reason: str) -> str:
-    """Return who holds and why as JSON without its braces; the host adds when, by its clock."""
-    return json.dumps({"by": origin.by, "reason": reason}, separators=(",", ":"))[1:-1]
-
-
-def read_answer(output: bytes) -> Answer:
-    """Turn what hold.sh printed into values.
-
-    Raises:
-        HostError: the output is not what the script prints.
-    """
-    lines = [_object(line) for line in output.splitlines()]
-    if not lines or lines[0].get("outcome") not in _OUTCOMES:
-        raise _garbled()
-    first = lines[0]
-    holders = [decode(line.get("holder")) for line in lines[1:]]
-    blocked = first["outcome"] == "blocked"
-    return Answer(
-        outcome=str(first["outcome"]),
-        before=_hold(first.get("before")),
-        now=_hold(first.get("now")),
-        seen=json.dumps(first.get("now")),
-        holder=read_holder(holders[0]) if holders and not blocked else None,
-        stranger=read_stranger(holders[0] if holders else b"") if blocked else None,
-    )
-
-
-def _object(line: bytes) -> Mapping[str, Any]:
-    try:
-        return json_object(line)
-    except ValueError:
-        raise _garbled() from None
-
-
-def _hold(value: object) -> Hold | None:
-    return None if value is None else read_hold(decode(value))
-
-
-def _garbled() -> HostError:
-    return HostError(
-        "host-garbled",
-        "the host's answer cannot be understood",
-        hint="a login script (.bashrc, /etc/profile.d) that prints text can cause this",
-    )
-
-
-# ---------------------------------------------------------------- answer → result
 
 
 def may_replace(found: Hold, origin: Origin) -> bool:

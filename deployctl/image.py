@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+REVISION_LABEL = "org.opencontainers.image.revision"
+"""The label of an image that says which commit it was made from."""
+
 _SHORT_TAG = re.compile(r"sha-[0-9a-f]{7}\Z", re.ASCII)
 _LONG_TAG = re.compile(r"sha-[0-9a-f]{7,40}\Z", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z", re.ASCII)

@@ -6,6 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployctl import history, readiness, suggest
+from deployctl.compose.host.hold import read_hold
+from deployctl.compose.host.lock import read_stranger
+from deployctl.compose.host.transact import STRANGER, RunEvents
+from deployctl.compose.host.wire import ScriptOutput, free_kib
+from deployctl.compose.plan import Plan
 from deployctl.errors import (
     BrokenError,
     BusyError,
@@ -15,14 +20,11 @@ from deployctl.errors import (
     OutcomeUnknownError,
     RestoredError,
 )
-from deployctl.facts import Output, free_kib, read_hold, read_stranger
 from deployctl.gates import busy, held
 from deployctl.image import is_digest, shown
 from deployctl.inventory import ComposeService, Host
 from deployctl.model import Action
 from deployctl.readiness import disk_full, env_file_foreign
-from deployctl.transaction import Plan
-from deployctl.transcript import STRANGER, Transcript
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
 CHANGED_MEANWHILE = "changed-meanwhile"
@@ -95,7 +97,7 @@ class Asked:
         return said == (plan.service.name, plan.action.value, plan.release, plan.previous)
 
 
-def success_entry(transcript: Transcript, asked: Asked) -> history.Entry:
+def success_entry(transcript: RunEvents, asked: Asked) -> history.Entry:
     """Return the history line of a run that succeeded.
 
     Args:
@@ -146,7 +148,7 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     )
 
 
-def _recorded_end(transcript: Transcript, asked: Asked) -> history.Entry:
+def _recorded_end(transcript: RunEvents, asked: Asked) -> history.Entry:
     host, entry = asked.host, transcript.entry()
     if entry is None or entry.run != asked.run:
         raise _nothing_recorded(host, asked.service, asked.run)
@@ -163,7 +165,7 @@ def _recorded_end(transcript: Transcript, asked: Asked) -> history.Entry:
     raise _interrupted(entry, host)
 
 
-def _restored(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
+def _restored(transcript: RunEvents, entry: history.Entry, host: str) -> DeployctlError:
     back = entry.previous.tag if entry.previous else "the previous release"
     return RestoredError(
         "restored",
@@ -179,7 +181,7 @@ def _restored(transcript: Transcript, entry: history.Entry, host: str) -> Deploy
     )
 
 
-def _broken(transcript: Transcript, entry: history.Entry, host: str) -> DeployctlError:
+def _broken(transcript: RunEvents, entry: history.Entry, host: str) -> DeployctlError:
     look = suggest.deployctl("status", entry.service)
     if entry.previous is None:
         hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
@@ -263,7 +265,7 @@ def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
     )
 
 
-def _never_begun(transcript: Transcript, asked: Asked) -> DeployctlError:
+def _never_begun(transcript: RunEvents, asked: Asked) -> DeployctlError:
     host, service, run = asked.host, asked.service, asked.run
     if transcript.end == "busy" and transcript.what == STRANGER:
         return _lock_taken(transcript, host, service)
@@ -296,13 +298,13 @@ def _never_begun(transcript: Transcript, asked: Asked) -> DeployctlError:
     )
 
 
-def _refused(transcript: Transcript, asked: Asked) -> HostError:
+def _refused(transcript: RunEvents, asked: Asked) -> HostError:
     host, service = asked.host, asked.service
     if transcript.what == ENV_FILE:
         own = [service.env_file for service in asked.services]
         return env_file_foreign(transcript.lines, host, own, asked.login)
     if transcript.what == DISK_FULL:
-        free = free_kib(Output(transcript.text, 0))
+        free = free_kib(ScriptOutput(transcript.text, 0))
         return disk_full([s.state_directory for s in asked.services], host, free)
     if transcript.what == STATE_CLOSED:
         return HostError(
@@ -325,7 +327,7 @@ def _refused(transcript: Transcript, asked: Asked) -> HostError:
     )
 
 
-def _lock_taken(transcript: Transcript, host: str, service: str) -> BusyError:
+def _lock_taken(transcript: RunEvents, host: str, service: str) -> BusyError:
     return BusyError(
         "lock-taken",
         f"the lock on {host} is held by no run of deployctl, but by "
@@ -361,7 +363,7 @@ def shown_tag(tag: str) -> str:
     return tag if history.is_usable_tag(tag) else shown(tag)
 
 
-def _shown_logs(transcript: Transcript) -> tuple[str, ...]:
+def _shown_logs(transcript: RunEvents) -> tuple[str, ...]:
     """The container's own words first: they are what everyone looks for."""
     logs = transcript.shown
     lines = [*logs.get("container-log", ())]

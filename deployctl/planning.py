@@ -6,13 +6,12 @@ from datetime import datetime
 
 from deployctl import gates, history, suggest
 from deployctl.command import Command
+from deployctl.compose.plan import Plan, new_run_id
 from deployctl.compose.project import start, up
 from deployctl.image import Reference
 from deployctl.model import Action, Origin, Release
 from deployctl.readiness import LOW_DISK_KIB
-from deployctl.scripts import new_run_id
 from deployctl.situation import Situation
-from deployctl.transaction import Plan
 
 
 def plan(

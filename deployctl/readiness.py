@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from deployctl import suggest
 from deployctl.command import Command, Completed
+from deployctl.compose.facts import HostFacts
 from deployctl.compose.project import Configuration, compose_argv
 from deployctl.errors import HostError
-from deployctl.facts import HostFacts
 from deployctl.image import shown
 from deployctl.inventory import ComposeService, Host
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from deployctl import suggest
+from deployctl.compose.facts import FetchFailure
 from deployctl.errors import RefusedError
-from deployctl.facts import FetchFailure
 from deployctl.image import Reference, shown
 from deployctl.inventory import Registry
 

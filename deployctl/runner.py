@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import time
 
-from deployctl import outcome, scripts, transaction
+from deployctl import outcome
 from deployctl.command import Command
+from deployctl.compose.host.transact import (
+    FOLLOW_LIMIT,
+    RunEvents,
+    begin_command,
+    begin_limit,
+    follow_command,
+    is_event,
+    waiting_for,
+)
+from deployctl.compose.plan import Plan
 from deployctl.errors import (
     CommandTimeoutError,
     ConnectionLostError,
@@ -23,8 +33,6 @@ from deployctl.events import (
     StepStarted,
 )
 from deployctl.link import Link
-from deployctl.transaction import Plan
-from deployctl.transcript import Transcript, hear, is_event, waiting_for
 
 RECONNECT_LIMIT = 90.0  # seconds without a word from the host before the client gives up
 RECONNECT_PAUSE = 1.0  # seconds before the second attempt; each further one waits longer
@@ -39,7 +47,7 @@ class _Listener:
     """Hears a run's lines: keeps the transcript, tells the observer, answers when asked."""
 
     def __init__(self, host: str, observer: Observer) -> None:
-        self.transcript = Transcript()
+        self.transcript = RunEvents()
         self._host = host
         self._observer = observer
         self._waiting_for = ""
@@ -51,7 +59,7 @@ class _Listener:
         if is_event(line):
             self.words += 1
             self._tell_back()
-        self.transcript = hear(self.transcript, line)
+        self.transcript = self.transcript.with_line(line)
         if (holder := waiting_for(line)) is not None:
             self._tell_waiting(holder.text)
             return b"still here\n"
@@ -86,7 +94,7 @@ class _Listener:
             self._observer(StepStarted(self._host, Phase.WAIT, holder))
 
 
-def run(link: Link, plan: Plan, observer: Observer) -> Transcript:
+def run(link: Link, plan: Plan, observer: Observer) -> RunEvents:
     """Run a plan's transaction to its end and return what was heard of its success.
 
     Raises:
@@ -103,7 +111,7 @@ def run(link: Link, plan: Plan, observer: Observer) -> Transcript:
     return listener.transcript
 
 
-def follow(link: Link, state_directory: str, run_id: str, observer: Observer) -> Transcript:
+def follow(link: Link, state_directory: str, run_id: str, observer: Observer) -> RunEvents:
     """Watch a run until its end and return what was heard.
 
     Raises:
@@ -111,7 +119,7 @@ def follow(link: Link, state_directory: str, run_id: str, observer: Observer) ->
         HostError: the host cannot be reached in the first place.
     """
     listener = _Listener(link.host.name, observer)
-    command = scripts.follow_command(state_directory, run_id, cancel=False)
+    command = follow_command(state_directory, run_id, cancel=False)
     _ = link.session  # a host that cannot be reached at all is an error at once
     observer(StepEnded(link.host.name))
     _follow_again(link, command, run_id, listener)
@@ -119,9 +127,9 @@ def follow(link: Link, state_directory: str, run_id: str, observer: Observer) ->
 
 
 def _begin(link: Link, plan: Plan, listener: _Listener, observer: Observer) -> None:
-    """Send the transaction. What it said is in the listener, also when the connection broke."""
-    command = transaction.begin_command(plan)
-    limit = transaction.begin_limit(plan)
+    """Send the  What it said is in the listener, also when the connection broke."""
+    command = begin_command(plan)
+    limit = begin_limit(plan)
     try:
         completed = link.run(command, timeout=limit, on_line=listener)
     except (ConnectionLostError, CommandTimeoutError) as error:
@@ -134,7 +142,7 @@ def _begin(link: Link, plan: Plan, listener: _Listener, observer: Observer) -> N
 
 def _follow(plan: Plan, *, watch: bool = True) -> Command:
     """A run that has not begun by now must not begin behind the client's back."""
-    return scripts.follow_command(plan.service.state_directory, plan.run, cancel=True, watch=watch)
+    return follow_command(plan.service.state_directory, plan.run, cancel=True, watch=watch)
 
 
 def _follow_again(link: Link, command: Command, run_id: str, listener: _Listener) -> None:
@@ -175,7 +183,7 @@ def _watch(link: Link, command: Command, listener: _Listener) -> float:
     try:
         _ = link.session  # connects
         began = time.monotonic()
-        link.run(command, timeout=scripts.FOLLOW_LIMIT, on_line=listener)
+        link.run(command, timeout=FOLLOW_LIMIT, on_line=listener)
     except HostError as error:
         link.drop()
         listener.lost(error)

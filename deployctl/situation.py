@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deployctl import drift, history
+from deployctl.compose.facts import HostFacts
 from deployctl.compose.project import Configuration, ConfiguredService
-from deployctl.facts import HostFacts
 from deployctl.gates import Dependency
 from deployctl.image import Reference
 from deployctl.inventory import ComposeService

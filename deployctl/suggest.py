@@ -73,7 +73,7 @@ def is_tag(text: str) -> bool:
 
 
 def has_form_of_run(text: str) -> bool:
-    """Whether a text has the exact form of the ids that scripts.new_run_id makes."""
+    """Whether a text has the exact form of the ids that plan.new_run_id makes."""
     return _RUN_ID.fullmatch(text) is not None
 
 

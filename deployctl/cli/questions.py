@@ -123,6 +123,6 @@ def _import_for_status() -> None:
 
 
 def _import_for_history() -> None:
-    import deployctl.facts
+    import deployctl.compose.facts
     import deployctl.render.terminal.history_table
     import deployctl.runs  # noqa: F401

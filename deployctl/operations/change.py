@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from deployctl import outcome, planning, pulling, readiness, runner, scripts
+from deployctl import outcome, planning, readiness, runner
+from deployctl.compose.facts import FetchedImage, FetchFailure
+from deployctl.compose.host.fetch import FETCH_LIMIT, Pull, Stage, fetch_command, read_fetch
+from deployctl.compose.host.probe import read_probe
 from deployctl.errors import BusyError
 from deployctl.events import ImageComing, Observer, Phase, StepEnded, StepStarted
-from deployctl.facts import FetchedImage, FetchFailure, read_fetch, read_probe
 from deployctl.image import Reference
 from deployctl.inventory import ComposeService, Registry, Signature
 from deployctl.link import Link
@@ -17,7 +19,6 @@ from deployctl.model import Release, RunResult
 from deployctl.operations.reading import ask, probe
 from deployctl.operations.report import Report
 from deployctl.operations.request import Request
-from deployctl.pulling import Pull, Stage
 from deployctl.registry import Fetch, not_fetched
 from deployctl.situation import Situation
 
@@ -45,11 +46,9 @@ def fetch(
     image = situation.image(tag)
     login = login_to(request.service, image)
     request.observer(StepStarted(link.host.name, Phase.FETCH, str(image)))
-    command = scripts.fetch_command(
-        request.service.name, str(image), tag, login=login, signature=signature
-    )
+    command = fetch_command(request.service.name, str(image), tag, login=login, signature=signature)
     listener = _PullListener(link.host.name, request.observer)
-    answer = ask(link, command, timeout=scripts.FETCH_LIMIT, listener=listener)
+    answer = ask(link, command, timeout=FETCH_LIMIT, listener=listener)
     fetched = read_fetch(answer, image.repository)
     if isinstance(fetched, FetchFailure):
         failure = replace(fetched, words=without((login and login.password) or "", fetched.words))
@@ -70,7 +69,7 @@ class _PullListener:
         self._pull = Pull()
 
     def __call__(self, line: bytes) -> None:
-        pull = pulling.hear(self._pull, line)
+        pull = self._pull.with_line(line)
         if pull is self._pull:
             return
         self._pull = pull

@@ -8,9 +8,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from deployctl import checkup, scripts
+from deployctl import checkup
+from deployctl.compose.facts import FetchFailure
+from deployctl.compose.host.check import (
+    CHECK_LIMIT,
+    REGISTRY_LIMIT,
+    check_command,
+    read_measures,
+)
+from deployctl.compose.host.fetch import fetch_command, read_fetch
+from deployctl.compose.host.probe import read_probe
 from deployctl.events import Observer, Phase, StepStarted
-from deployctl.facts import FetchFailure, read_fetch, read_measures, read_probe
 from deployctl.inventory import ComposeService
 from deployctl.link import Link
 from deployctl.operations.change import login_to, without
@@ -55,7 +63,7 @@ def _measured(link: Link, subject: checkup.Subject) -> checkup.Subject:
     """Ask for the rest, where docker answers."""
     if not subject.facts.examined or subject.facts.containers is None:
         return subject
-    answer = ask(link, scripts.check_command(subject.service), timeout=scripts.CHECK_LIMIT)
+    answer = ask(link, check_command(subject.service), timeout=CHECK_LIMIT)
     measures = replace(read_measures(answer), registry=_asked_registry(link, subject))
     return replace(subject, measures=measures)
 
@@ -66,10 +74,10 @@ def _asked_registry(link: Link, subject: checkup.Subject) -> FetchFailure | None
     if image is None:
         return None
     login = login_to(subject.service, image)
-    command = scripts.fetch_command(
-        subject.service.name, str(image), image.tag, login=login, limit=scripts.REGISTRY_LIMIT
+    command = fetch_command(
+        subject.service.name, str(image), image.tag, login=login, limit=REGISTRY_LIMIT
     )
-    answer = read_fetch(ask(link, command, timeout=scripts.CHECK_LIMIT), image.repository)
+    answer = read_fetch(ask(link, command, timeout=CHECK_LIMIT), image.repository)
     if not isinstance(answer, FetchFailure):
         return None  # somebody has pushed it within the same second
     secret = login.password or "" if login else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployctl import gates
-from deployctl.facts import FetchedImage
+from deployctl.compose.facts import FetchedImage
 from deployctl.link import Link
 from deployctl.model import Action, Release, RunResult
 from deployctl.operations.change import change, decide_again_after_waiting, fetch, read

@@ -6,13 +6,13 @@ import time
 from collections.abc import Sequence
 
 from deployctl import outcome, readiness, runner
+from deployctl.compose.host.transact import RunEvents
 from deployctl.errors import UsageError
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.image import shown
 from deployctl.inventory import ComposeService
 from deployctl.link import Link
 from deployctl.model import Action, RunResult, is_run_id
-from deployctl.transcript import Transcript
 
 
 def follow(
@@ -37,7 +37,7 @@ def follow(
         )
     started = time.monotonic()
     observer(StepStarted(link.host.name, Phase.CONNECT))
-    transcript = Transcript(end="unknown-run")
+    transcript = RunEvents(end="unknown-run")
     for directory in dict.fromkeys(s.state_directory for s in services):
         transcript = runner.follow(link, directory, run, observer)
         if transcript.end != "unknown-run":

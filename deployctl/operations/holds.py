@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl import holds, scripts
+from deployctl import holds
+from deployctl.compose.host.hold import (
+    HOLD_LIMIT,
+    Answer,
+    hold_command,
+    lift_command,
+    read_answer,
+)
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.readiness import script_failed
@@ -25,11 +32,10 @@ def hold(
         BusyError: somebody else holds them already.
         HostError: the host cannot be reached, trusted or asked, or the hold not be written.
     """
-    wanted = holds.fields(origin, reason)
-    answer = _ask(link, service, scripts.hold_command(service, wanted, holds.NONE_SEEN), observer)
+    answer = _ask(link, service, hold_command(service, origin, reason), observer)
     own = answer.now is not None and holds.may_replace(answer.now, origin)
     if answer.outcome == "held" and own and answer.now and answer.now.reason != reason:
-        again = scripts.hold_command(service, wanted, answer.seen)
+        again = hold_command(service, origin, reason, answer.seen)
         answer = _ask(link, service, again, observer)
     return holds.set_result(answer, link.host.name, service.name, reason, service.state_directory)
 
@@ -40,17 +46,17 @@ def unhold(link: Link, service: ComposeService, observer: Observer) -> holds.Hol
     Raises:
         HostError: the host cannot be reached, trusted or asked, or the hold not be removed.
     """
-    answer = _ask(link, service, scripts.lift_command(service), observer)
+    answer = _ask(link, service, lift_command(service), observer)
     return holds.lifted_result(answer, link.host.name, service.name, service.state_directory)
 
 
-def _ask(link: Link, service: ComposeService, command: Command, observer: Observer) -> holds.Answer:
+def _ask(link: Link, service: ComposeService, command: Command, observer: Observer) -> Answer:
     observer(StepStarted(link.host.name, Phase.CONNECT))
     _ = link.session  # connects
     try:
-        completed = link.run(command, timeout=scripts.HOLD_LIMIT)
+        completed = link.run(command, timeout=HOLD_LIMIT)
     except (ConnectionLostError, CommandTimeoutError) as error:
         raise holds.not_known(error, link.host.name, service.name) from error
     if not completed.ok:
         raise script_failed(link.host, completed)
-    return holds.read_answer(completed.stdout)
+    return read_answer(completed.stdout)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from deployctl.compose.host.probe import read_probe
 from deployctl.errors import HostError
 from deployctl.operations.reading import probe
 
@@ -30,7 +31,6 @@ def status(link: Link, service: ComposeService, observer: Observer) -> StatusRes
     started = time.monotonic()
     answer = probe(link, service, observer, change=False)
     from deployctl import drift, readiness
-    from deployctl.facts import read_probe
 
     facts = read_probe(answer)
     readiness.require_answers(facts, service, link.host)
@@ -51,7 +51,6 @@ def recorded_history(
     Raises:
         HostError: the host cannot be reached, trusted or asked.
     """
-    from deployctl.facts import read_probe
     from deployctl.model import HistoryResult
     from deployctl.runs import newest_first, recorded_runs
 

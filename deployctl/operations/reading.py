@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl import scripts
+from deployctl.compose.host.probe import PROBE_LIMIT, probe_command
 from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
 from deployctl.events import Observer, Phase, StepStarted
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def probe(link: Link, service: ComposeService, observer: Observer, *, change: bool) -> bytes:
-    """Return what the probe says, for facts.read_probe.
+    """Return what the probe says, for read_probe.
 
     Args:
         link: to the host.
@@ -31,8 +31,7 @@ def probe(link: Link, service: ComposeService, observer: Observer, *, change: bo
     observer(StepStarted(link.host.name, Phase.CONNECT))
     _ = link.session  # connects
     observer(StepStarted(link.host.name, Phase.PROBE))
-    command = scripts.probe_command(service, change=change)
-    return ask(link, command, timeout=scripts.PROBE_LIMIT)
+    return ask(link, probe_command(service, change=change), timeout=PROBE_LIMIT)
 
 
 def ask(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from deployctl.checkup import CheckResult
     from deployctl.checkup import Finding as CheckFinding
+    from deployctl.compose.facts import Hold
     from deployctl.errors import DeployctlError
-    from deployctl.facts import Hold
     from deployctl.holds import HoldResult
     from deployctl.lint.findings import Finding, Report
     from deployctl.model import (

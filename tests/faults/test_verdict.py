@@ -20,10 +20,10 @@ BEFORE_STOP = next(p for p in POINTS if (p.job, p.phase, p.name) == (RESTORE, "b
 NO_FAULT = Fault("none")
 
 _SABOTAGE = """\
-from deployctl import scripts
+from deployctl.compose.host import script
 from deployctl.__main__ import main
 
-good = scripts._script_text
+good = script.script_text
 
 def bad(name):
     text = good(name)
@@ -32,7 +32,7 @@ def bad(name):
         text = text.replace({old!r}, {new!r})
     return text
 
-scripts._script_text = bad
+script.script_text = bad
 main()
 """
 

@@ -21,11 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from deployctl import drift, planning, readiness, runner, scripts, transcript
+from deployctl import drift, planning, readiness, runner
 from deployctl.command import Command, Completed
+from deployctl.compose.facts import FetchedImage, FetchFailure, HostFacts
+from deployctl.compose.host.fetch import fetch_command, read_fetch
+from deployctl.compose.host.probe import probe_command, read_probe
+from deployctl.compose.host.transact import RunEvents, waiting_for
+from deployctl.compose.plan import Plan
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
 from deployctl.events import Event
-from deployctl.facts import FetchedImage, FetchFailure, HostFacts, read_fetch, read_probe
 from deployctl.inventory import ComposeService, Gates, Host, Registry
 from deployctl.link import Link
 from deployctl.model import Action, Origin, Release, RunResult, State
@@ -33,8 +37,6 @@ from deployctl.operations import deploy, follow, rollback
 from deployctl.operations.request import Request
 from deployctl.situation import Situation
 from deployctl.ssh import Session
-from deployctl.transaction import Plan
-from deployctl.transcript import Transcript
 from tests.unit.build import NOW, digest, image_id, tag
 
 FAKES = Path(__file__).parent / "fake"
@@ -322,7 +324,7 @@ class FakeHost:
     def probe(self, *, change: bool = True) -> HostFacts:
         """Return what the probe finds."""
         with self.link() as link:
-            command = scripts.probe_command(self.service, change=change)
+            command = probe_command(self.service, change=change)
             return read_probe(link.run(command, timeout=30).stdout)
 
     def status(self) -> State:
@@ -355,20 +357,20 @@ class FakeHost:
 
     def fetch_command(self, number: int, login: Registry | None = None) -> Command:
         """Return the command that does it."""
-        return scripts.fetch_command(WEB, f"{REPOSITORY}:{tag(number)}", tag(number), login=login)
+        return fetch_command(WEB, f"{REPOSITORY}:{tag(number)}", tag(number), login=login)
 
-    def run(self, plan: Plan) -> Transcript:
+    def run(self, plan: Plan) -> RunEvents:
         """Run a plan to its end."""
         with self.link() as link:
             return runner.run(link, plan, _ignore)
 
-    def transcript(self, command: Command, answer: bytes | None = b"still here\n") -> Transcript:
+    def transcript(self, command: Command, answer: bytes | None = b"still here\n") -> RunEvents:
         """Run a command and return what was heard; `answer`: to the question whether we wait."""
-        heard = [Transcript()]
+        heard = [RunEvents()]
 
         def listen(line: bytes) -> bytes | None:
-            heard.append(transcript.hear(heard[-1], line))
-            return answer if transcript.waiting_for(line) else None
+            heard.append(heard[-1].with_line(line))
+            return answer if waiting_for(line) else None
 
         LocalSession(self).run(command, timeout=30, on_line=listen)
         return heard[-1]

@@ -6,8 +6,9 @@ import contextlib
 
 import pytest
 
-from deployctl import checkup, scripts
+from deployctl import checkup
 from deployctl.checkup import CheckResult
+from deployctl.compose.host.check import check_command
 from deployctl.errors import DeployctlError
 from deployctl.events import Event
 from deployctl.operations.checkup import check
@@ -82,7 +83,7 @@ def test_a_registry_that_hangs_is_down(host: FakeHost) -> None:
 
 
 def test_a_script_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
-    command = scripts.check_command(host.service)
+    command = check_command(host.service)
     script = max(command.argv, key=len)
 
     for text in truncations(script):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from deployctl.compose.plan import Plan
 from deployctl.errors import (
     EXIT_BROKEN,
     EXIT_BUSY,
@@ -26,7 +27,6 @@ from deployctl.errors import (
     DeployctlError,
 )
 from deployctl.model import State
-from deployctl.transaction import Plan
 from tests.scripts.host import DB, FakeHost
 from tests.thorough import thorough
 

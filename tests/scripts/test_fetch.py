@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.errors import DeployctlError, HostError, RefusedError
-from deployctl.facts import FetchedImage, FetchFailure
 from tests.scripts.host import REPOSITORY, FakeHost
 from tests.unit.build import digest, image_id, tag
 

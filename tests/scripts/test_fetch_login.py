@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from deployctl.compose.facts import FetchedImage, FetchFailure
+from deployctl.compose.host.fetch import read_fetch
 from deployctl.errors import HostError
-from deployctl.facts import FetchedImage, FetchFailure, read_fetch
 from deployctl.inventory import Registry
 from tests.scripts.host import REPOSITORY, FakeHost, LocalSession
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import pulling
-from deployctl.facts import FetchedImage, FetchFailure
+from deployctl.compose.facts import FetchedImage, FetchFailure
+from deployctl.compose.host.fetch import MOST_LAYERS, Pull, Stage
 from deployctl.inventory import Registry
-from deployctl.pulling import Pull, Stage
 from tests.scripts.host import REPOSITORY, FakeHost, Flavour, LocalSession
 from tests.unit.build import image_id, tag
 
@@ -50,7 +49,7 @@ class Hearer:
 
     def __call__(self, line: bytes) -> None:
         self.lines.append(line)
-        self.pull = pulling.hear(self.pull, line)
+        self.pull = self.pull.with_line(line)
         self.counts.append(tuple(map(self.pull.count, Stage)))
         if self.counts[-1] == (40, 2, 1):
             self._then()
@@ -172,7 +171,7 @@ def test_more_than_anybody_would_read_is_neither_told_nor_kept(host: FakeHost) -
     assert isinstance(fetched, FetchFailure)
     assert fetched.words[-1] == "simulated failure, afterwards"
     assert len(hearer.told) == 1000
-    assert len(hearer.pull.layers) == pulling.MOST_LAYERS
+    assert len(hearer.pull.layers) == MOST_LAYERS
 
 
 @pytest.mark.parametrize("login", [None, right_login()], ids=["own", "given"])

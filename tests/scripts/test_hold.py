@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import outcome, scripts, transaction
+from deployctl import outcome
+from deployctl.compose.host.hold import hold_command
+from deployctl.compose.host.transact import begin_command
 from deployctl.errors import BusyError, HostError
 from deployctl.events import Event
 from deployctl.holds import HoldOutcome, HoldResult
@@ -78,7 +80,7 @@ def test_a_hold_that_is_set_after_the_decision_stops_the_run_and_is_named(host: 
     plan = host.plan(3)
     hold(host)
 
-    heard = host.transcript(transaction.begin_command(plan))
+    heard = host.transcript(begin_command(plan))
     with pytest.raises(BusyError, match=r"held by kim since .*: audit") as refused:
         outcome.success_entry(heard, outcome.Asked.by(plan, host.link().host))
     assert refused.value.code == "hold"
@@ -188,7 +190,7 @@ def test_what_a_killed_one_left_behind_is_removed(host: FakeHost) -> None:
 
 def hold_cut_off(host: FakeHost) -> None:
     """Set a hold in a process that is killed before the new file has its name."""
-    command = scripts.hold_command(host.service, '"by":"kim","reason":"audit"', "null")
+    command = hold_command(host.service, KIM, "audit")
     assert not LocalSession(host).run(command, timeout=10).ok
     assert not hold_file(host).exists()
 
@@ -216,7 +218,7 @@ def test_a_hold_that_cannot_be_removed_is_an_error(host: FakeHost) -> None:
 
 
 def test_a_script_that_arrives_in_part_does_nothing(host: FakeHost) -> None:
-    command = scripts.hold_command(host.service, '"by":"kim","reason":"audit"', "null")
+    command = hold_command(host.service, KIM, "audit")
     script = max(command.argv, key=len)
 
     for text in truncations(script):

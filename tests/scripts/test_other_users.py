@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import scripts
 from deployctl.checkup import CheckResult, Severity
+from deployctl.compose.host import script
 from deployctl.errors import BrokenError, BusyError
 from deployctl.events import Event
 from deployctl.holds import HoldOutcome
@@ -25,7 +25,7 @@ from tests.scripts.host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked
 from tests.scripts.test_transact import wait_until_tidy
 from tests.unit.build import tag
 
-SCRIPTS = Path(scripts.__file__).parent / "compose/host"
+SCRIPTS = Path(script.__file__).parent
 OLD_RUN = "20240101t000000z-{:08x}"
 
 

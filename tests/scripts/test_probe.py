@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import readiness, scripts
+from deployctl import readiness
+from deployctl.compose.facts import HostFacts
+from deployctl.compose.host.probe import probe_command
 from deployctl.errors import HostError
-from deployctl.facts import HostFacts
 from deployctl.history import STARTED
 from deployctl.inventory import Host
 from deployctl.model import State
@@ -287,7 +288,7 @@ def test_a_tool_that_is_missing_is_named(host: FakeHost, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_a_probe_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
-    command = scripts.probe_command(host.service, change=True)
+    command = probe_command(host.service, change=True)
     script = max(command.argv, key=len)
 
     for text in truncations(script):

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import outcome, runner, scripts, transaction, transcript
+from deployctl import outcome, runner
 from deployctl.command import Command
+from deployctl.compose.host.fetch import fetch_command
+from deployctl.compose.host.transact import begin_command, follow_command, waiting_for
+from deployctl.compose.plan import Plan
 from deployctl.errors import (
     BrokenError,
     BusyError,
@@ -26,7 +29,6 @@ from deployctl.errors import (
 from deployctl.inventory import Host
 from deployctl.link import Link
 from deployctl.model import Action, Origin, State
-from deployctl.transaction import Plan
 from tests.scripts.host import (
     AS_ANYBODY,
     DB,
@@ -304,7 +306,7 @@ def test_a_scaled_service_that_lacks_a_container_is_not_healthy(host: FakeHost) 
 def changed(host: FakeHost, plan: Plan) -> str:
     """Begin a run that must find the host changed; return what it says was."""
     before = host.containers()
-    heard = host.transcript(transaction.begin_command(plan))
+    heard = host.transcript(begin_command(plan))
     assert heard.end == "changed"
     assert not heard.begun
     assert host.containers() == before
@@ -373,10 +375,10 @@ def test_a_hold_does_not_stop_a_rollback(host: FakeHost) -> None:
 
 def test_a_run_that_was_cancelled_never_begins(ready: FakeHost) -> None:
     plan = ready.plan(3)
-    cancel = scripts.follow_command(str(ready.state), plan.run, cancel=True)
+    cancel = follow_command(str(ready.state), plan.run, cancel=True)
 
     assert ready.transcript(cancel).end == "cancelled"
-    assert ready.transcript(transaction.begin_command(plan)).end == "cancelled"
+    assert ready.transcript(begin_command(plan)).end == "cancelled"
     assert ready.serves() == 2
     assert ready.events()[-1] == "succeeded 2"
 
@@ -384,17 +386,17 @@ def test_a_run_that_was_cancelled_never_begins(ready: FakeHost) -> None:
 def test_a_run_is_cancelled_before_the_host_has_any_file_of_deployctl(empty: FakeHost) -> None:
     empty.fetch(1)
     plan = empty.plan(1)
-    cancel = scripts.follow_command(str(empty.state), plan.run, cancel=True)
+    cancel = follow_command(str(empty.state), plan.run, cancel=True)
 
     assert empty.transcript(cancel).end == "cancelled"
-    assert empty.transcript(transaction.begin_command(plan)).end == "cancelled"
+    assert empty.transcript(begin_command(plan)).end == "cancelled"
     assert empty.containers() == []
 
 
 def test_a_run_that_began_cannot_be_cancelled(ready: FakeHost) -> None:
     plan = ready.plan(3)
     ready.run(plan)
-    cancel = scripts.follow_command(str(ready.state), plan.run, cancel=True)
+    cancel = follow_command(str(ready.state), plan.run, cancel=True)
 
     heard = ready.transcript(cancel)
 
@@ -409,7 +411,7 @@ def test_a_run_is_begun_once_only(ready: FakeHost) -> None:
     plan = ready.plan(3)
     ready.run(plan)
 
-    assert ready.transcript(transaction.begin_command(plan)).end == "cancelled"
+    assert ready.transcript(begin_command(plan)).end == "cancelled"
 
 
 @one_shell
@@ -450,7 +452,7 @@ def test_a_client_that_is_cut_off_after_any_line_learns_the_outcome(ready: FakeH
 def all_lines(host: FakeHost, plan: Plan) -> list[bytes]:
     """What a run prints."""
     lines: list[bytes] = []
-    command = transaction.begin_command(dataclasses.replace(plan, service=host.service))
+    command = begin_command(dataclasses.replace(plan, service=host.service))
     LocalSession(host).run(command, timeout=30, on_line=lines.append)
     return lines
 
@@ -463,7 +465,7 @@ def reconnecting(host: FakeHost, first: Iterator[LocalSession]) -> Callable[[Hos
 def test_the_change_goes_on_when_the_foreground_is_killed(ready: FakeHost) -> None:
     ready.push(3, "slow")
     plan = ready.plan(3)
-    with LocalSession(ready).started(transaction.begin_command(plan)) as process:
+    with LocalSession(ready).started(begin_command(plan)) as process:
         assert process.stdout
         while b'"step"' not in process.stdout.readline():
             pass
@@ -503,7 +505,7 @@ def test_the_lock_has_the_last_word_when_the_probe_saw_nobody(ready: FakeHost) -
     with locked(ready):
         # The note in the file is of a run that is over: this one has not written its own yet.
         (ready.state / "lock").write_text("")
-        heard = ready.transcript(transaction.begin_command(plan))
+        heard = ready.transcript(begin_command(plan))
 
     assert heard.end == "busy"
     assert ready.serves() == 2
@@ -537,7 +539,7 @@ def test_a_client_that_waits_and_answers_gets_its_turn(ready: FakeHost) -> None:
         note_holder(ready)
 
         def answer(line: bytes) -> bytes | None:
-            if not transcript.waiting_for(line):
+            if not waiting_for(line):
                 return None
             answers.append(line)
             if len(answers) == 2:
@@ -545,7 +547,7 @@ def test_a_client_that_waits_and_answers_gets_its_turn(ready: FakeHost) -> None:
                 holder.stdin.close()
             return b"still here\n"
 
-        LocalSession(ready).run(transaction.begin_command(plan), timeout=30, on_line=answer)
+        LocalSession(ready).run(begin_command(plan), timeout=30, on_line=answer)
 
     assert len(answers) >= 2
     assert ready.serves() == 3
@@ -556,7 +558,7 @@ def test_a_client_that_waits_and_does_not_answer_deploys_nothing(
     held: FakeHost, answer: str
 ) -> None:
     plan = held.plan(3, wait=20.0)
-    with LocalSession(held).started(transaction.begin_command(plan)) as process:
+    with LocalSession(held).started(begin_command(plan)) as process:
         assert process.stdin
         assert process.stdout
         assert b"waiting" in process.stdout.readline()
@@ -574,7 +576,7 @@ def test_a_client_that_waits_and_does_not_answer_deploys_nothing(
 def test_a_client_that_waits_in_vain_is_told_who_holds_the_host(held: FakeHost) -> None:
     plan = held.plan(3, wait=1.0)
 
-    heard = held.transcript(transaction.begin_command(plan))
+    heard = held.transcript(begin_command(plan))
 
     assert heard.end == "busy"
     assert heard.holder().by == "sam"
@@ -587,7 +589,7 @@ def test_two_deploys_at_once_leave_one_winner(ready: FakeHost) -> None:
     ends = []
 
     def begin(plan: Plan) -> None:
-        ends.append(ready.transcript(transaction.begin_command(plan)).end)
+        ends.append(ready.transcript(begin_command(plan)).end)
 
     threads = [threading.Thread(target=begin, args=[plan]) for plan in plans]
     for thread in threads:
@@ -739,9 +741,7 @@ def test_a_disk_that_fills_up_during_the_run_still_takes_the_outcome(small_disk:
             fill(small_disk.state)
             seen.append(line)
 
-    LocalSession(small_disk).run(
-        transaction.begin_command(plan), timeout=30, on_line=fill_at_health
-    )
+    LocalSession(small_disk).run(begin_command(plan), timeout=30, on_line=fill_at_health)
 
     assert seen
     # No half of the line that did not fit at first.
@@ -839,8 +839,8 @@ def truncations(script: str) -> Iterator[str]:
 def test_a_script_that_arrives_in_part_does_nothing(ready: FakeHost, what: str) -> None:
     plan = ready.plan(3)
     command = {
-        "begin": transaction.begin_command(plan),
-        "fetch": scripts.fetch_command(WEB, f"{REPOSITORY}:{tag(4)}", tag(4)),
+        "begin": begin_command(plan),
+        "fetch": fetch_command(WEB, f"{REPOSITORY}:{tag(4)}", tag(4)),
     }[what]
     script = max(command.argv, key=len)
     ready.forget_calls()

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from deployctl import history
+from deployctl.compose.facts import HostFacts
+from deployctl.compose.plan import Plan
 from deployctl.compose.project import Configuration, ConfiguredService
-from deployctl.facts import HostFacts
 from deployctl.image import Reference
 from deployctl.inventory import ComposeService, Host
 from deployctl.model import Action, Container, Health, LocalImage, Origin, Release
-from deployctl.transaction import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

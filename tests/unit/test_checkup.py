@@ -10,9 +10,9 @@ import pytest
 
 from deployctl import checkup, errors
 from deployctl.checkup import Finding, Severity, Subject
+from deployctl.compose.facts import FetchFailure, Hold, HostFacts, Measures
 from deployctl.compose.project import Configuration
 from deployctl.errors import HostError
-from deployctl.facts import FetchFailure, Hold, HostFacts, Measures
 from deployctl.model import Stranger, UnfinishedRun
 from tests.unit import build
 

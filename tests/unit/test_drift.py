@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from deployctl import drift
+from deployctl.compose.facts import Hold, HostFacts
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
-from deployctl.facts import Hold, HostFacts
 from deployctl.history import INTERRUPTED, STARTED, History, parse
 from deployctl.image import Reference
 from deployctl.model import Health, LocalImage, Release, State, StatusResult, UnfinishedRun

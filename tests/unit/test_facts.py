@@ -12,17 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployctl.compose.facts import FetchedImage, FetchFailure, Hold
+from deployctl.compose.host.fetch import read_fetch
+from deployctl.compose.host.lock import read_holder, read_stranger
+from deployctl.compose.host.probe import read_probe
+from deployctl.compose.host.wire import decode
 from deployctl.errors import HostError
-from deployctl.facts import (
-    FetchedImage,
-    FetchFailure,
-    Hold,
-    decode,
-    read_fetch,
-    read_holder,
-    read_probe,
-    read_stranger,
-)
 from deployctl.history import STARTED
 from deployctl.model import Health, Stranger, UnfinishedRun
 from tests.unit import build

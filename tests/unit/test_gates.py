@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from deployctl import gates, workflow_events
+from deployctl.compose.facts import FetchedImage, Hold
+from deployctl.compose.host.wire import ScriptOutput
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.errors import EXIT_BUSY, EXIT_REFUSED, EXIT_USAGE, DeployctlError, RefusedError
-from deployctl.facts import FetchedImage, Hold, Output
 from deployctl.gates import Dependency
 from deployctl.inventory import Gates, GitopsService, Registry, Signature
 from deployctl.model import Health, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
@@ -528,7 +529,11 @@ def test_whoever_is_not_in_a_workflow_has_no_order() -> None:
 # ---------------------------------------------------------------- signature and registry
 
 SIGNED = dataclasses.replace(
-    FETCHED, signatures={digest(1): Output(b"", 0), digest(5): Output(b"no signatures found", 10)}
+    FETCHED,
+    signatures={
+        digest(1): ScriptOutput(b"", 0),
+        digest(5): ScriptOutput(b"no signatures found", 10),
+    },
 )
 ASKED = Signature(key="PEM", annotations=(("scan", "passed"),))
 
@@ -551,7 +556,7 @@ def test_the_signature_of_the_digest_that_was_served_passes() -> None:
         {"digest": ""},
         {"digest": digest(5)},
         {"digest": digest(9)},
-        {"signatures": {digest(1): Output(b"", 124)}},
+        {"signatures": {digest(1): ScriptOutput(b"", 124)}},
     ],
     ids=["none", "unknown digest", "another digest's", "not asked about", "timed out"],
 )

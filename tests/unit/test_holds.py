@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors, holds
+from deployctl.compose.facts import Hold
+from deployctl.compose.host.hold import Answer, hold_command, read_answer
 from deployctl.errors import BusyError, HostError, UsageError
-from deployctl.facts import Hold
-from deployctl.holds import Answer, HoldOutcome
+from deployctl.holds import HoldOutcome
 from deployctl.model import Origin
+from tests.unit.build import SERVICE
 
 AUDIT = Hold("kim", "2025-11-23T10:00:00Z", "audit")
 
@@ -46,7 +48,7 @@ def test_any_reason_is_refused_or_travels_as_one_line_of_json(reason: str, by: s
         checked = holds.checked_reason(reason)
     except UsageError:
         return
-    fields = holds.fields(Origin(by, "terminal"), checked)
+    fields = hold_command(SERVICE, Origin(by, "terminal"), checked).argv[7]
 
     assert fields.isascii()
     assert "\n" not in fields
@@ -91,7 +93,7 @@ def test_a_hold_that_somebody_keeps_from_being_set_names_him() -> None:
         f'{{"outcome":"blocked","before":null,"now":null}}\n{{"outcome":"busy","holder":"{who}"}}\n'
     )
 
-    found = holds.read_answer(told.encode())
+    found = read_answer(told.encode())
 
     assert found.holder is None
     with pytest.raises(BusyError, match="process 7 of mallory: 'flock holds'") as blocked:
@@ -113,6 +115,6 @@ def test_after_a_lost_connection_nobody_says_that_nothing_was_changed() -> None:
 @pytest.mark.parametrize("output", [b"", b"Welcome!\n", b"[]\n", b'{"outcome":"x"}\n', b"{"])
 def test_an_answer_that_the_script_does_not_print_is_an_error_of_the_host(output: bytes) -> None:
     with pytest.raises(HostError) as garbled:
-        holds.read_answer(output)
+        read_answer(output)
 
     assert garbled.value.code == "host-garbled"

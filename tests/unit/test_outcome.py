@@ -11,22 +11,22 @@ from typing import Any
 import pytest
 
 from deployctl import errors, outcome
+from deployctl.compose.host.transact import RunEvents
 from deployctl.errors import DeployctlError
 from deployctl.outcome import Asked
-from deployctl.transcript import Transcript
 from tests.unit.build import SERVICE, WEB, entry, tag
 
 RUN = "20251123t120000z-0a1b2c3d"
 ASKED = Asked("vps", RUN, (SERVICE,), login="deploy")
 
 
-def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any) -> Transcript:
+def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any) -> RunEvents:
     line = entry(2, 2, event, run=RUN, previous=previous, reason=reason)
     usual = {"begun": True, "end": "outcome", "text": json.dumps(line).encode()}
-    return Transcript(**{**usual, **more})
+    return RunEvents(**{**usual, **more})
 
 
-def error(transcript: Transcript) -> DeployctlError:
+def error(transcript: RunEvents) -> DeployctlError:
     with pytest.raises(DeployctlError) as caught:
         outcome.success_entry(transcript, ASKED)
     assert caught.value.hint
@@ -58,15 +58,15 @@ def test_a_release_that_was_too_slow_is_told_with_the_time_that_it_had() -> None
 
 
 def test_who_follows_a_run_that_never_began_is_not_told_to_follow_it_again() -> None:
-    for transcript in (Transcript(end="cancelled"), Transcript(end="ended")):
+    for transcript in (RunEvents(end="cancelled"), RunEvents(end="ended")):
         with pytest.raises(errors.HostError) as caught:
             outcome.success_entry(transcript, Asked("vps", RUN))
         assert "start the deploy or rollback again" in caught.value.hint
 
 
 def test_compose_files_that_changed_meanwhile_are_looked_at_by_check() -> None:
-    assert error(Transcript(end="changed", what="files")).hint.endswith(f"\ndeployctl check {WEB}")
-    assert error(Transcript(end="changed", what="history")).hint.endswith(
+    assert error(RunEvents(end="changed", what="files")).hint.endswith(f"\ndeployctl check {WEB}")
+    assert error(RunEvents(end="changed", what="history")).hint.endswith(
         f"\ndeployctl status {WEB}"
     )
 
@@ -102,7 +102,7 @@ def test_a_success_that_could_not_be_recorded_is_no_success() -> None:
 
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_run_without_any_record_changed_nothing(begun: bool) -> None:
-    found = error(Transcript(begun=begun, end="ended"))
+    found = error(RunEvents(begun=begun, end="ended"))
 
     assert found.exit_status == errors.EXIT_UNREACHABLE
     assert found.state == errors.UNTOUCHED
@@ -111,7 +111,7 @@ def test_a_run_without_any_record_changed_nothing(begun: bool) -> None:
 def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
     other = json.dumps(entry(2, 2, run="other")).encode()
 
-    assert error(Transcript(end="outcome", text=other)).code == "never-begun"
+    assert error(RunEvents(end="outcome", text=other)).code == "never-begun"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
 def test_a_run_that_never_began_left_the_host_untouched(
     end: str, what: str, status: int, says: str
 ) -> None:
-    found = error(Transcript(end=end, what=what))
+    found = error(RunEvents(end=end, what=what))
 
     assert found.exit_status == status
     assert says in found.message
@@ -143,7 +143,7 @@ def test_a_run_that_never_began_left_the_host_untouched(
 def test_an_env_file_that_was_taken_away_meanwhile_is_named_with_the_command() -> None:
     text = b"directory deploy /opt/infra/compose\nowner deploy /opt/infra/compose/.env"
 
-    found = error(Transcript(end="refused", what=".env", text=text))
+    found = error(RunEvents(end="refused", what=".env", text=text))
 
     assert (found.code, found.state) == ("env-file-foreign", errors.UNTOUCHED)
     assert "chown deploy /opt/infra/compose\nchown deploy /opt/infra/compose/.env" in found.hint
@@ -152,7 +152,7 @@ def test_an_env_file_that_was_taken_away_meanwhile_is_named_with_the_command() -
 def test_a_full_disk_is_told_with_the_directory_and_what_is_safe_to_remove() -> None:
     text = b"/opt/infra/.deployctl\nFilesystem 1K\n/dev/sda1 4096 4092 4 100% /opt"
 
-    found = error(Transcript(end="refused", what="disk-full", text=text))
+    found = error(RunEvents(end="refused", what="disk-full", text=text))
 
     assert (found.code, found.exit_status) == ("disk-full", errors.EXIT_UNREACHABLE)
     assert "/opt/infra/.deployctl on vps is full (4 KiB free)" in found.message
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_with_the_directory_and_what_is_safe_to_remove() -> 
 
 
 def test_what_another_run_did_while_this_one_waited_has_a_code_of_its_own() -> None:
-    assert error(Transcript(end="changed", waited=True)).code == outcome.CHANGED_WHILE_WAITING
+    assert error(RunEvents(end="changed", waited=True)).code == outcome.CHANGED_WHILE_WAITING
 
 
 def test_the_containers_own_words_come_first_then_its_health_checks() -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from deployctl import planning
-from deployctl.facts import HostFacts
+from deployctl.compose.facts import HostFacts
+from deployctl.compose.plan import Plan
 from deployctl.history import STARTED
 from deployctl.image import Reference
 from deployctl.model import Action, Health, Origin, UnfinishedRun
 from deployctl.situation import Situation
-from deployctl.transaction import Plan
 from tests.unit.build import (
     FILES,
     NOW,

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import pulling
-from deployctl.pulling import Layer, Pull, Stage, hear
+from deployctl.compose.host.fetch import MOST_LAYERS, Layer, Pull, Stage
 
 IDS = [f"{number:012x}" for number in range(4)]
 STEPS = ["Pulling fs layer", "Waiting", "Download complete", "Pull complete", "Already exists"]
@@ -22,7 +21,7 @@ def line(layer: object, words: object, **more: object) -> bytes:
 def heard(*said: tuple[str, str]) -> Pull:
     pull = Pull()
     for layer, words in said:
-        pull = hear(pull, line(layer, words))
+        pull = pull.with_line(line(layer, words))
     return pull
 
 
@@ -107,14 +106,14 @@ def test_the_size_is_not_known_while_docker_has_not_said_it_of_each_layer() -> N
 )
 def test_a_line_that_says_nothing_known_changes_nothing(strange: bytes) -> None:
     pull = heard((IDS[0], "Waiting"))
-    assert hear(pull, strange) is pull
-    assert hear(pull, line(IDS[0], "Waiting")) is pull
+    assert pull.with_line(strange) is pull
+    assert pull.with_line(line(IDS[0], "Waiting")) is pull
 
 
 def test_there_is_no_end_of_layers_that_a_host_can_make_up() -> None:
-    pull = heard(*((f"{number:012x}", "Waiting") for number in range(pulling.MOST_LAYERS + 9)))
-    assert len(pull.layers) == pulling.MOST_LAYERS
-    assert counts(hear(pull, line(IDS[0], "Pull complete")))[2] == 1
+    pull = heard(*((f"{number:012x}", "Waiting") for number in range(MOST_LAYERS + 9)))
+    assert len(pull.layers) == MOST_LAYERS
+    assert counts(pull.with_line(line(IDS[0], "Pull complete")))[2] == 1
 
 
 number = st.floats(0, 999_999).map(lambda value: f"{value:.2f}") | st.integers(0, 999_999)
@@ -128,7 +127,7 @@ def test_no_layer_goes_back_and_the_counts_fit_together(lines: list[tuple[str, s
     pull = Pull()
     for layer, words in lines:
         before = pull.layers.get(layer, Layer())
-        pull = hear(pull, line(layer, words))
+        pull = pull.with_line(line(layer, words))
         assert pull.layers.get(layer, before).stage >= before.stage
         known, downloaded, unpacked = counts(pull)
         assert 0 <= unpacked <= downloaded <= known <= len(IDS)
@@ -140,5 +139,5 @@ def test_no_layer_goes_back_and_the_counts_fit_together(lines: list[tuple[str, s
 def test_hearing_never_fails(lines: list[bytes]) -> None:
     pull = Pull()
     for said in lines:
-        pull = hear(pull, said)
+        pull = pull.with_line(said)
     assert all(Stage.KNOWN <= layer.stage <= Stage.UNPACKED for layer in pull.layers.values())

@@ -9,8 +9,8 @@ import pytest
 
 from deployctl import readiness
 from deployctl.command import Completed
+from deployctl.compose.facts import HostFacts
 from deployctl.errors import EXIT_UNREACHABLE, HostError
-from deployctl.facts import HostFacts
 from deployctl.history import History
 from tests.unit.build import HOST, SERVICE, configuration, container, facts
 

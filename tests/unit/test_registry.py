@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployctl import errors, registry
-from deployctl.facts import FetchFailure
+from deployctl.compose.facts import FetchFailure
 from deployctl.image import Reference
 from deployctl.inventory import Registry
 from deployctl.registry import Answer, Fetch

@@ -24,23 +24,25 @@ from hypothesis import strategies as st
 from deployctl import (
     checkup,
     drift,
-    facts,
     history,
     holds,
     image,
     outcome,
-    pulling,
     readiness,
-    transcript,
 )
 from deployctl.command import Completed
+from deployctl.compose.facts import FetchFailure, HostFacts, Measures
+from deployctl.compose.host.check import read_measures
+from deployctl.compose.host.fetch import Pull, read_fetch
+from deployctl.compose.host.hold import read_answer, read_hold
+from deployctl.compose.host.lock import read_holder
+from deployctl.compose.host.probe import read_probe
+from deployctl.compose.host.transact import RunEvents, is_event, waiting_for
 from deployctl.compose.project import Configuration
 from deployctl.errors import DeployctlError
-from deployctl.facts import FetchFailure, HostFacts, Measures
 from deployctl.situation import Situation
 from deployctl.ssh import failures, hostkeys
 from deployctl.ssh.output import Head, Lines, Tail
-from deployctl.transcript import Transcript
 from tests.unit import build
 
 Parser = Callable[[bytes], object]
@@ -60,7 +62,7 @@ def encoded(text: str | bytes) -> str:
 
 def probe(data: bytes) -> object:
     """All that is worked out of a probe: nothing behind the parser may stumble over it, either."""
-    found = facts.read_probe(data)
+    found = read_probe(data)
     with contextlib.suppress(DeployctlError):
         configuration = readiness.require_ready(found, build.SERVICE, build.HOST)
         situation = Situation.of(build.SERVICE, found, configuration)
@@ -74,7 +76,7 @@ def checked(found: HostFacts, measures: Measures) -> object:
 
 
 def check(data: bytes) -> object:
-    return checked(build.facts(build.container()), facts.read_measures(data))
+    return checked(build.facts(build.container()), read_measures(data))
 
 
 def registry(data: bytes) -> object:
@@ -83,7 +85,7 @@ def registry(data: bytes) -> object:
 
 
 def fetch(data: bytes) -> object:
-    return facts.read_fetch(data, build.REPOSITORY)
+    return read_fetch(data, build.REPOSITORY)
 
 
 def recorded(data: bytes) -> object:
@@ -95,11 +97,11 @@ def recorded(data: bytes) -> object:
 
 
 def events(data: bytes) -> object:
-    heard = Transcript()
+    heard = RunEvents()
     for line in data.split(b"\n"):
-        heard = transcript.hear(heard, line)
-        transcript.waiting_for(line)
-        transcript.is_event(line)
+        heard = heard.with_line(line)
+        waiting_for(line)
+        is_event(line)
     heard.holder()
     heard.ended_at()
     with contextlib.suppress(DeployctlError):
@@ -108,9 +110,9 @@ def events(data: bytes) -> object:
 
 
 def pull(data: bytes) -> object:
-    heard = pulling.Pull()
+    heard = Pull()
     for line in data.split(b"\n"):
-        heard = pulling.hear(heard, line)
+        heard = heard.with_line(line)
     return heard, heard.received, heard.size
 
 
@@ -122,12 +124,12 @@ def configuration(data: bytes) -> object:
 
 
 def hold(data: bytes) -> object:
-    answer = holds.read_answer(data)
+    answer = read_answer(data)
     return holds.set_result(answer, "vps", build.WEB, "audit")
 
 
 def lift(data: bytes) -> object:
-    return holds.lifted_result(holds.read_answer(data), "vps", build.WEB)
+    return holds.lifted_result(read_answer(data), "vps", build.WEB)
 
 
 def reference(data: bytes) -> object:
@@ -170,7 +172,7 @@ PARSERS: dict[str, Parser] = {
     parser.__name__: parser
     for parser in (
         *(probe, check, registry, fetch, recorded, events, configuration, hold, lift, reference),
-        *(pull, lines, host_key, stderr, banner, facts.read_holder, facts.read_hold),
+        *(pull, lines, host_key, stderr, banner, read_holder, read_hold),
     )
 }
 
@@ -430,7 +432,7 @@ def test_any_known_hosts_file_is_read(data: bytes) -> None:
 
 def test_the_files_that_parse_remote_text_are_all_here() -> None:
     """A new module that decodes JSON or base64 has to be looked at."""
-    package = Path(facts.__file__).parent
+    package = Path(history.__file__).parent
     found = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
@@ -439,4 +441,4 @@ def test_the_files_that_parse_remote_text_are_all_here() -> None:
     elsewhere = {name for name in found if name.startswith(("lint/", "inventory/", "render/"))}
     elsewhere.add("ssh/keys.py")  # the user's own key
     elsewhere.add("workflow_events.py")  # what a runner wrote; test_workflow_events.py
-    assert found - elsewhere == {*("facts.py", "foreign.py", "ssh/hostkeys.py")}
+    assert found - elsewhere == {*("compose/host/wire.py", "foreign.py", "ssh/hostkeys.py")}

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 import pytest
 
-from deployctl import errors, runner, transcript
+from deployctl import errors, runner
 from deployctl.command import Command, Completed
+from deployctl.compose.host.transact import RunEvents
 from deployctl.errors import (
     CommandTimeoutError,
     ConnectionLostError,
@@ -144,7 +145,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "RECONNECT_PAUSE", 0.01)
 
 
-def run(world: World) -> transcript.Transcript:
+def run(world: World) -> RunEvents:
     return runner.run(world.link, PLAN, world.events.append)
 
 

@@ -14,11 +14,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import history, scripts, transaction
+from deployctl import history
+from deployctl.compose.host.fetch import fetch_command
+from deployctl.compose.host.probe import probe_command
+from deployctl.compose.host.transact import (
+    RunEvents,
+    begin_command,
+    begin_limit,
+    follow_command,
+    is_event,
+    seen_containers_text,
+    waiting_for,
+)
+from deployctl.compose.plan import new_run_id
 from deployctl.compose.project import TAG_PLACEHOLDER
 from deployctl.inventory import Registry, Signature
 from deployctl.model import Action, UnfinishedRun, is_run_id
-from deployctl.transcript import Transcript, hear, is_event, waiting_for
 from tests.unit.build import (
     FILES,
     NOW,
@@ -40,7 +51,7 @@ SCRIPTS = files("deployctl").joinpath("compose", "host")
 
 def options(changes: dict[str, Any] | None = None) -> dict[str, str]:
     """The options of a transaction that begins."""
-    words = transaction.begin_command(plan(**(changes or {}))).argv[6:]
+    words = begin_command(plan(**(changes or {}))).argv[6:]
     end = words.index("--")
     return dict(zip(words[:end:2], words[1:end:2], strict=True))
 
@@ -49,7 +60,7 @@ def options(changes: dict[str, Any] | None = None) -> dict[str, str]:
 
 
 def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> None:
-    command = scripts.probe_command(SERVICE, change=True)
+    command = probe_command(SERVICE, change=True)
 
     assert command.argv[:2] == ("sh", "-c")
     assert command.argv[2].endswith(SCRIPTS.joinpath("probe.sh").read_text())
@@ -64,17 +75,17 @@ def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> 
         "compose/docker-compose.yml",
         "compose/web.yml",
     )
-    assert scripts.probe_command(SERVICE, change=False).argv[4] == "status"
+    assert probe_command(SERVICE, change=False).argv[4] == "status"
 
 
 def test_a_probe_is_told_the_env_file_where_the_tag_is_to_be_kept_in_it() -> None:
     service = dataclasses.replace(SERVICE, persist=True)
 
-    assert scripts.probe_command(service, change=True).argv[10] == "/opt/infra/compose/.env"
+    assert probe_command(service, change=True).argv[10] == "/opt/infra/compose/.env"
 
 
 def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:
-    command = scripts.fetch_command(WEB, "registry.example/web:1", tag(1))
+    command = fetch_command(WEB, "registry.example/web:1", tag(1))
 
     kept = f"deployctl/web:{tag(1)}"
     given = ("registry.example/web:1", kept, "600", "registry.example", "", "")
@@ -86,9 +97,7 @@ def test_a_fetch_gets_a_password_on_its_standard_input_and_a_key_as_an_argument(
     login = Registry("registry.example", "bot", "correct-horse")
     signature = Signature(key="PEM", annotations=(("scan", "passed"),))
 
-    command = scripts.fetch_command(
-        WEB, "registry.example/web:1", tag(1), login=login, signature=signature
-    )
+    command = fetch_command(WEB, "registry.example/web:1", tag(1), login=login, signature=signature)
 
     assert command.argv[7:] == ("registry.example", "bot", "PEM", "scan=passed")
     assert command.stdin == b"correct-horse\n"
@@ -119,7 +128,7 @@ def test_a_transaction_gets_everything_that_was_decided() -> None:
 def test_a_script_takes_every_option_that_is_sent_and_is_sent_every_option_it_takes() -> None:
     text = SCRIPTS.joinpath("transact.sh").read_text()
     taken = set(re.findall(r"^ +(--[a-z-]+)\)", text, re.MULTILINE))
-    follow = scripts.follow_command("/state", "run", cancel=True).argv
+    follow = follow_command("/state", "run", cancel=True).argv
 
     assert taken == {*options(), *(word for word in follow if re.match("--[a-z]", word))}
 
@@ -148,12 +157,12 @@ def test_containers_are_listed_as_the_script_lists_them() -> None:
     up, down = container(2), container(1, status="exited")
     restarting = container(3, status="restarting")
 
-    assert transaction.seen_containers_text([up, down, restarting]).splitlines() == [
+    assert seen_containers_text([up, down, restarting]).splitlines() == [
         f"{down.id} {image_id(1)} down",
         f"{up.id} {image_id(2)} up",
         f"{restarting.id} {image_id(3)} up",
     ]
-    assert transaction.seen_containers_text([]) == ""
+    assert seen_containers_text([]) == ""
 
 
 def test_runs_found_interrupted_travel_one_a_line() -> None:
@@ -165,7 +174,7 @@ def test_runs_found_interrupted_travel_one_a_line() -> None:
 
 
 def test_a_follow_says_whether_to_cancel_and_whether_to_stay() -> None:
-    command = scripts.follow_command("/state", "run-1", cancel=True, watch=False)
+    command = follow_command("/state", "run-1", cancel=True, watch=False)
 
     assert command.argv[5:] == (
         *("follow", "--state", "/state", "--run", "run-1"),
@@ -174,14 +183,14 @@ def test_a_follow_says_whether_to_cancel_and_whether_to_stay() -> None:
 
 
 def test_no_argument_is_longer_than_linux_lets_it_be() -> None:
-    for word in transaction.begin_command(plan()).argv:
+    for word in begin_command(plan()).argv:
         assert len(word.encode()) < 128 * 1024
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_whatever_a_value_contains_the_host_gets_it_literally(value: str) -> None:
     service = dataclasses.replace(SERVICE, directory=value)
-    command = transaction.begin_command(plan(service=service))
+    command = begin_command(plan(service=service))
     shown = dataclasses.replace(
         command, argv=("printf", "%s\\0", *command.argv[command.argv.index("begin") :])
     )
@@ -193,7 +202,7 @@ def test_whatever_a_value_contains_the_host_gets_it_literally(value: str) -> Non
 
 
 def test_run_ids_sort_by_time_and_are_made_once() -> None:
-    one, other = scripts.new_run_id(NOW), scripts.new_run_id(NOW)
+    one, other = new_run_id(NOW), new_run_id(NOW)
 
     assert one.startswith("20251123t120000z-")
     assert one != other
@@ -208,7 +217,7 @@ def test_what_names_no_run_is_no_run_id(text: str) -> None:
 def test_the_whole_transaction_has_more_time_than_its_parts() -> None:
     patient = plan(wait=600.0)
 
-    assert transaction.begin_limit(patient) > 600 + 2 * SERVICE.health_timeout
+    assert begin_limit(patient) > 600 + 2 * SERVICE.health_timeout
 
 
 # ---------------------------------------------------------------- events
@@ -220,16 +229,16 @@ def said(event: str, what: str = "", text: bytes | str = b"", **more: Any) -> by
     return json.dumps(value).encode()
 
 
-def heard(*lines: bytes) -> Transcript:
-    transcript = Transcript()
+def heard(*lines: bytes) -> RunEvents:
+    transcript = RunEvents()
     for line in lines:
-        transcript = hear(transcript, line)
+        transcript = transcript.with_line(line)
     return transcript
 
 
 def test_steps_are_heard_and_a_step_means_that_the_change_was_begun() -> None:
     assert heard(said("begun")).begun
-    assert heard(said("step", "health")) == Transcript(begun=True, step="health")
+    assert heard(said("step", "health")) == RunEvents(begun=True, step="health")
 
 
 def test_an_outcome_is_the_history_line_that_ended_the_run() -> None:
@@ -252,9 +261,7 @@ def test_an_outcome_that_cannot_be_read_is_an_end_without_an_entry(text: bytes) 
 
 @pytest.mark.parametrize("end", ["busy", "changed", "refused", "cancelled", "unknown-run"])
 def test_the_other_ends_are_heard_with_what_they_say(end: str) -> None:
-    assert heard(said(end, "hold", "evidence")) == Transcript(
-        end=end, what="hold", text=b"evidence"
-    )
+    assert heard(said(end, "hold", "evidence")) == RunEvents(end=end, what="hold", text=b"evidence")
 
 
 def test_a_busy_host_names_its_holder() -> None:
@@ -312,7 +319,7 @@ def test_a_question_whether_the_client_still_waits_names_the_holder() -> None:
     ],
 )
 def test_what_is_no_event_is_passed_over(line: bytes) -> None:
-    assert heard(line) == Transcript()
+    assert heard(line) == RunEvents()
 
 
 def test_a_line_of_something_else_is_no_event() -> None:
@@ -323,7 +330,7 @@ def test_a_line_of_something_else_is_no_event() -> None:
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_passed_over(line: bytes) -> None:
-    assert heard(line) == Transcript()
+    assert heard(line) == RunEvents()
     assert waiting_for(line) is None
 
 
@@ -357,9 +364,9 @@ def test_a_digest_is_recorded_with_the_release() -> None:
 
 def test_only_the_time_that_the_new_release_had_is_told_and_not_that_of_the_old_one() -> None:
     def heard(*events: dict[str, object]) -> float | None:
-        transcript = Transcript()
+        transcript = RunEvents()
         for event in events:
-            transcript = hear(transcript, json.dumps(event).encode())
+            transcript = transcript.with_line(json.dumps(event).encode())
         return transcript.limit
 
     too_late: dict[str, object] = {"event": "gave-up", "seconds": 60.0}

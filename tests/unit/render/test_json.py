@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 import deployctl
 from deployctl.checkup import CheckResult, Severity
 from deployctl.checkup import Finding as CheckFinding
+from deployctl.compose.facts import Hold
 from deployctl.errors import DeployctlError
-from deployctl.facts import Hold
 from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.lint.findings import Finding, Place, Report
 from deployctl.model import (

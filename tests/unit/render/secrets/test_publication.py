@@ -13,9 +13,9 @@ import pytest
 
 from deployctl.__main__ import run as main
 from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.compose.facts import Hold
 from deployctl.errors import BrokenError, DeployctlError, HostError, RefusedError, RestoredError
 from deployctl.events import ConnectionLost, Notice
-from deployctl.facts import Hold
 from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.inventory import Inventory, parse
 from deployctl.model import HistoryResult, HostOutcome, State, StatusResult

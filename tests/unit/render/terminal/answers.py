@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from deployctl import checkup
 from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.compose.facts import Hold
 from deployctl.errors import BusyError
-from deployctl.facts import Hold
 from deployctl.holds import HoldOutcome, HoldResult
 from tests.unit.render.samples import hostile
 

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployctl.compose.facts import Hold
 from deployctl.errors import BusyError
-from deployctl.facts import Hold
 from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.render import json as documents
 from deployctl.render.terminal import hold_lines

@@ -1,0 +1,271 @@
+"""transact.sh: a plan as a command, a run's id as one that follows it, and their events. Pure."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from deployctl import history
+from deployctl.command import Command
+from deployctl.compose.host import script
+from deployctl.compose.host.lock import read_holder, read_stranger
+from deployctl.compose.host.wire import decode, lines
+from deployctl.compose.kept_images import kept_image, kept_repository
+from deployctl.compose.plan import Plan
+from deployctl.compose.project import TAG_PLACEHOLDER, compose_argv
+from deployctl.errors import HostError
+from deployctl.foreign import json_object
+from deployctl.model import Action, Container, Stranger, UnfinishedRun
+
+STABLE_UNCHECKED = 5.0
+FOLLOW_LIMIT = 3600.0  # seconds
+# Seconds, beside the waits that the inventory sets; more than the sum of the limits in the script.
+_RUN_LIMIT = 2400.0
+
+
+def begin_command(plan: Plan) -> Command:
+    """Return the command that starts the transaction and follows it."""
+    return _transact("begin", _options(plan), *compose_argv(plan.service.compose_files))
+
+
+def begin_limit(plan: Plan) -> float:
+    """Seconds for the whole transaction: more than the sum of the limits inside it."""
+    return plan.wait + 4 * plan.service.health_timeout + _RUN_LIMIT
+
+
+def follow_command(state_directory: str, run: str, *, cancel: bool, watch: bool = True) -> Command:
+    """Return the command that asks for a run again.
+
+    Args:
+        state_directory: where its host keeps deployctl's files.
+        run: its id.
+        cancel: if it has not begun, it never will.
+        watch: stay until it ends; otherwise only learn how it stands.
+    """
+    options = {
+        "--state": state_directory,
+        "--run": run,
+        "--cancel": "yes" if cancel else "no",
+        "--watch": "yes" if watch else "no",
+    }
+    return _transact("follow", options)
+
+
+def _transact(verb: str, options: Mapping[str, str], *words: str) -> Command:
+    # With its text, so that the script can start its detached part from it.
+    pairs = (word for pair in options.items() for word in pair)
+    return script.command_with_its_text("transact.sh", verb, *pairs, "--", *words)
+
+
+def _options(plan: Plan) -> dict[str, str]:
+    service = plan.service
+    previous = plan.previous
+    stable = service.stable
+    return {
+        "--directory": service.directory,
+        "--state": service.state_directory,
+        "--run": plan.run,
+        "--holder": _holder_note(plan),
+        "--wait": str(math.ceil(plan.wait)),
+        "--expect-history": str(plan.seen_history),
+        "--expect-files": plan.files,
+        "--expect-containers": seen_containers_text(plan.seen_containers),
+        "--ignore-hold": "yes" if plan.action is Action.ROLLBACK else "no",
+        "--project": plan.project,
+        "--service": service.name,
+        "--replicas": str(plan.replicas),
+        "--dependencies": " ".join(plan.dependencies),
+        "--tag-variable": service.tag_variable,
+        "--placeholder": TAG_PLACEHOLDER,
+        "--tag": plan.release.tag,
+        "--image": plan.image,
+        "--image-id": plan.release.image_id,
+        "--kept-image": kept_image(service.name, plan.release.tag),
+        "--recreate": "yes" if plan.recreate else "no",
+        "--alone": "yes" if plan.alone else "no",
+        "--env-file": plan.env_file,
+        "--health-timeout": _centiseconds(service.health_timeout),
+        "--stable-checked": _centiseconds(stable if stable is not None else 0),
+        "--stable-unchecked": _centiseconds(stable if stable is not None else STABLE_UNCHECKED),
+        "--seq": str(plan.next_seq),
+        "--found": "\n".join(map(history.interrupted_fields, plan.found)),
+        "--record": _record(plan),
+        "--restore-tag": previous.tag if previous else "",
+        "--restore-image": plan.previous_image,
+        "--restore-image-id": previous.image_id if previous else "",
+        "--restore-config": plan.previous_run,
+        "--keep": "all" if plan.keep_tags is None else " ".join(plan.keep_tags),
+        "--kept-repository": kept_repository(service.name),
+        "--releases-kept": str(service.keep),
+    }
+
+
+def seen_containers_text(containers: Sequence[Container]) -> str:
+    """Return the containers as transact.sh lists them, to be compared under the lock."""
+    return "\n".join(sorted(f"{c.id} {c.image_id} {'up' if c.up else 'down'}" for c in containers))
+
+
+def _holder_note(plan: Plan) -> str:
+    return json.dumps(
+        {
+            "run": plan.run,
+            "by": plan.origin.by,
+            "action": plan.action,
+            "service": plan.service.name,
+            "tag": plan.release.tag,
+            "since": f"{plan.now:%Y-%m-%dT%H:%M:%SZ}",
+        },
+        separators=(",", ":"),
+    )
+
+
+def _record(plan: Plan) -> str:
+    return history.record_fields(
+        run=plan.run,
+        action=plan.action,
+        service=plan.service.name,
+        release=plan.release,
+        previous=plan.previous,
+        image_store=plan.image_store,
+        files=plan.files,
+        by=plan.origin.by,
+        source=plan.origin.source,
+        run_url=plan.origin.run_url,
+        workflow_run=plan.origin.workflow_run,
+    )
+
+
+def _centiseconds(seconds: float) -> str:
+    return str(round(seconds * 100))
+
+
+# ---------------------------------------------------------------- events
+
+_ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled", "unknown-run"})
+STRANGER = "stranger"
+"""What a "busy" is about where no run holds the lock."""
+_LONGEST = 1e9
+_LOGS = frozenset({"container-log", "health-log", "run-log"})
+
+
+@dataclass(frozen=True)
+class RunEvents:
+    """What a run's events said so far.
+
+    Attributes:
+        begun: the change was started on the host.
+        waited: another run held the lock at first.
+        end: how it came to its end: "outcome", "ended", "busy", "changed", "refused",
+            "cancelled", "unknown-run"; empty: not yet.
+        what: of a refusal or change: what was refused or changed.
+        text: the event's text, as bytes: a history line, a holder, evidence.
+        shown: logs to show after a failure, by event name.
+        limit: seconds that the release was given to get healthy, where they were not enough; None:
+            it failed in another way.
+        restore_reason: why the restore failed; empty: it did not.
+        recorded: whether the outcome could be written into the history.
+        unchecked: the release is up, but has no health check that says more.
+        step: the last step that began.
+        step_at: when it did, in seconds since the run began; None: not known.
+    """
+
+    begun: bool = False
+    waited: bool = False
+    end: str = ""
+    what: str = ""
+    text: bytes = b""
+    shown: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    limit: float | None = None
+    restore_reason: str = ""
+    recorded: bool = True
+    unchecked: bool = False
+    step: str = ""
+    step_at: float | None = None
+
+    def with_line(self, line: bytes) -> RunEvents:
+        """Add one line that the script printed; what is no event of it is passed over."""
+        try:
+            return replace(self, **self._news(_event(line)))
+        except HostError:
+            return self  # its text cannot be read
+
+    def _news(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        what = str(event.get("what", ""))
+        news: dict[str, Any] = {}
+        match event.get("event"):
+            case "waiting":
+                news = {"waited": True}
+            case "begun":
+                news = {"begun": True}
+            case "step":
+                news = {"begun": True, "step": what, "step_at": _seconds(event)}
+            case "well":
+                news = {"unchecked": what == "unchecked"}
+            case "gave-up" if self.step != "restore":
+                news = {"limit": _seconds(event)}
+            case "restore-failed":
+                news = {"restore_reason": str(event.get("reason", ""))}
+            case "not-recorded":
+                news = {"recorded": False}
+            case str(kind) if kind in _LOGS:
+                news = {"shown": {**self.shown, kind: lines(_text(event))}}
+            case str(kind) if kind in _ENDS and not (kind == "ended" and self.end):
+                news = {"end": kind, "what": what, "text": _text(event)}
+        return news
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The event's text in lines."""
+        return lines(self.text)
+
+    def entry(self) -> history.Entry | None:
+        """Return the history line that ended the run, if it can be read."""
+        entries = history.parse(self.text + b"\n").entries
+        return entries[-1] if entries else None
+
+    def ended_at(self) -> float | None:
+        """Return when the run ended, in seconds since it began; None: not known."""
+        entry = self.entry()
+        return entry.seconds if entry and entry.event in history.OUTCOMES else None
+
+    def holder(self) -> UnfinishedRun:
+        """Return who holds the lock, after "busy"."""
+        return read_holder(self.text)
+
+
+def waiting_for(line: bytes) -> UnfinishedRun | Stranger | None:
+    """Return who holds the lock, if the line asks the client whether it still waits."""
+    event = _event(line)
+    if event.get("event") != "waiting":
+        return None
+    try:
+        return (read_stranger if event.get("what") == STRANGER else read_holder)(_text(event))
+    except HostError:
+        return UnfinishedRun()
+
+
+def is_event(line: bytes) -> bool:
+    """Whether a line can be an event, and not something else that the host says."""
+    return "event" in _event(line)
+
+
+def _event(line: bytes) -> Mapping[str, Any]:
+    try:
+        return json_object(line)
+    except ValueError:
+        return {}
+
+
+def _text(event: Mapping[str, Any]) -> bytes:
+    return decode(event.get("text", ""))
+
+
+def _seconds(event: Mapping[str, Any]) -> float | None:
+    """A time that can be shown; None: there is none, or something else in its place."""
+    value = event.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value < _LONGEST else None
