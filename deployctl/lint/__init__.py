@@ -5,7 +5,9 @@ text, a scan that may fail is a green one. Here the workflows are read as a whol
 is followed back to where its tag was made.
 """
 
-from deployctl.lint.findings import RULES, Finding, Place, Report, Rule
+from deployctl.lint.findings import Finding, Place, Report
 from deployctl.lint.loader import lint
+from deployctl.lint.rules import RULES
+from deployctl.lint.rules.rule import Rule
 
 __all__ = ["RULES", "Finding", "Place", "Report", "Rule", "lint"]

@@ -6,26 +6,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from deployctl.lint import graph
-from deployctl.lint.graph import Instance, Position
-from deployctl.lint.recognise import (
-    Deploy,
-    Scan,
-    deploys,
-    is_test,
-    is_test_step,
-    scans,
-    uses_deployctl,
-)
-from deployctl.lint.workflow import Workflow
+from deployctl.lint.runs.events import Scenario, wanted_events
+from deployctl.lint.runs.jobs import Instance, Position, runs, steps_of
+from deployctl.lint.runs.simulation import Simulation
+from deployctl.lint.sources.source import Source
+from deployctl.lint.sources.trace import sources
+from deployctl.lint.steps.deploys import Deploy, deploys, uses_deployctl
+from deployctl.lint.steps.scans import Scan, scans
+from deployctl.lint.steps.tests import is_test, is_test_step
+from deployctl.lint.workflow.values import Workflow
 
 
 @dataclass(frozen=True)
 class DeployStep:
-    """A deploy in one run, and what comes before it."""
+    """A deploy in one run, and what comes before it.
+
+    Attributes:
+        branch: the one that deploys come from.
+    """
 
     deploy: Deploy
     position: Position
+    branch: str
 
     @property
     def instance(self) -> Instance:
@@ -41,6 +43,31 @@ class DeployStep:
     def is_open(self) -> bool:
         """Whether its callers are not in these files: what comes before it cannot be seen."""
         return self.instance.root.is_only_called
+
+    @cached_property
+    def tag_sources(self) -> list[Source]:
+        """All that its tag can come from."""
+        return sources(self.deploy.tag, self.position) if self.deploy.tag else []
+
+    @cached_property
+    def service_names(self) -> list[str]:
+        """What its service can be, as far as that can be read."""
+        found = sources(self.deploy.service, self.position)
+        return sorted({source.text for source in found if source.text})
+
+    @property
+    def service(self) -> str:
+        """The name of its service for messages; what cannot be read is shown as it is written."""
+        return ", ".join(self.service_names) or self.deploy.service.text or "a service"
+
+    @cached_property
+    def deploying_events(self) -> list[Scenario]:
+        """The events on its branch after which it can run when nothing fails."""
+        return [
+            scenario
+            for scenario in wanted_events(self.instance.root, self.branch)
+            if Simulation(scenario, {}).reaches(self.position) is not False
+        ]
 
     @cached_property
     def before(self) -> list[Position]:
@@ -74,16 +101,21 @@ class Chain:
     def __init__(self, workflows: Mapping[str, Workflow], branch: str) -> None:
         self.workflows = workflows
         self.branch = branch
-        self.runs = graph.runs(workflows)
+        self.runs = runs(workflows)
 
     @cached_property
     def deploys(self) -> list[DeployStep]:
         """Every deploy in every run."""
         return [
-            DeployStep(deploy, position)
+            DeployStep(deploy, position, self.branch)
             for position in self.positions()
             for deploy in deploys(position.step)
         ]
+
+    @cached_property
+    def closed_deploys(self) -> list[DeployStep]:
+        """The deploys whose whole chain is in these files."""
+        return [each for each in self.deploys if not each.is_open]
 
     @cached_property
     def uses_deployctl(self) -> bool:
@@ -100,4 +132,4 @@ class Chain:
         """All steps of all runs."""
         for run in self.runs:
             for instance in run:
-                yield from graph.steps_of(instance)
+                yield from steps_of(instance)

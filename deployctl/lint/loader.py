@@ -6,10 +6,11 @@ from pathlib import Path
 
 from deployctl.errors import UsageError
 from deployctl.lint.chain import Chain
-from deployctl.lint.document import MOST_BYTES, DocumentError
 from deployctl.lint.findings import Report
 from deployctl.lint.rules import check
-from deployctl.lint.workflow import Workflow, read
+from deployctl.lint.workflow.document import MOST_BYTES, DocumentError
+from deployctl.lint.workflow.reader import read
+from deployctl.lint.workflow.values import Workflow
 
 _MOST_FILES = 500
 _NO_HOST = "no host was asked"

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from deployctl import __version__
-from deployctl.lint.findings import RULES, Finding, Report, Rule
+from deployctl.lint import RULES, Finding, Report, Rule
 from deployctl.render.harmless import safe
 
 _SCHEMA = (

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lint.evaluate import UNKNOWN, Evaluator, Value
-from deployctl.lint.expressions import (
+from deployctl.lint.expressions.evaluate import UNKNOWN, Evaluator, Value
+from deployctl.lint.expressions.parser import ExpressionError, parse
+from deployctl.lint.expressions.template import condition, embedded, whole
+from deployctl.lint.expressions.tree import (
     Access,
     And,
     Call,
     Compare,
     Expression,
-    ExpressionError,
     Filter,
     Joined,
     Literal,
@@ -21,11 +22,7 @@ from deployctl.lint.expressions import (
     Not,
     Or,
     Path,
-    condition,
-    embedded,
-    parse,
     path,
-    whole,
 )
 
 KNOWN: dict[Path, Value] = {("github", "ref"): "refs/heads/main", ("a",): "", ("b",): "x"}

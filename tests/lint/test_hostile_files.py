@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from deployctl.errors import UsageError
 from deployctl.lint import lint
-from deployctl.lint.document import DocumentError
-from deployctl.lint.workflow import read
+from deployctl.lint.workflow.document import DocumentError
+from deployctl.lint.workflow.reader import read
 from tests.lint.build import repository
 
 WORKFLOW = "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: true\n"

@@ -9,8 +9,13 @@ import pytest
 
 from deployctl.errors import UsageError
 from deployctl.lint import lint
-from deployctl.lint.recognise import gitops, is_test, other_ways, pushes, scans
-from deployctl.lint.workflow import Job, Step, read
+from deployctl.lint.steps.gitops import gitops
+from deployctl.lint.steps.other_ways import other_ways
+from deployctl.lint.steps.pushes import pushes
+from deployctl.lint.steps.scans import scans
+from deployctl.lint.steps.tests import is_test
+from deployctl.lint.workflow.reader import read
+from deployctl.lint.workflow.values import Job, Step
 from tests.lint.build import repository, rules
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.lint.shell import Expansion, commands, expansions
+from deployctl.lint.shell.commands import commands
+from deployctl.lint.shell.expansions import Expansion, expansions
 
 
 def words(script: str) -> list[tuple[str, ...]]:

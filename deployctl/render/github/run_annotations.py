@@ -48,7 +48,7 @@ def of_status(rows: Sequence[StatusResult], exit_status: int) -> Iterator[str]:
 
 def of_lint(report: Report) -> Iterator[str]:
     """Return those of a check of workflows, each beside the line that it is about."""
-    from deployctl.lint.findings import RULES
+    from deployctl.lint import RULES
 
     for finding in report.findings:
         place = finding.place

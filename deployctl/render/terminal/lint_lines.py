@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.lint.findings import RULES, Report
+from deployctl.lint import RULES, Report
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, YELLOW
 from deployctl.render.units import plural
 

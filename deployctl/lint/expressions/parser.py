@@ -1,4 +1,4 @@
-"""GitHub's expressions: text → syntax tree, by recursive descent.
+"""Text → tree, by recursive descent.
 
 The grammar is that of
 https://docs.github.com/en/actions/reference/workflows-and-actions/expressions; names and
@@ -9,9 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+
+from deployctl.lint.expressions.tree import (
+    Access,
+    And,
+    Call,
+    Compare,
+    Expression,
+    Filter,
+    Literal,
+    Name,
+    Not,
+    Or,
+    children,
+)
 
 _DEEPEST = 50
 _TOKEN = re.compile(
@@ -34,84 +46,6 @@ class ExpressionError(Exception):
     """A text that is no expression; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A constant."""
-
-    value: bool | float | str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """The name of a context: `github`, `needs`."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """`of.key` or `of[key]`."""
-
-    of: Expression
-    key: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """`of.*`: the values of all keys."""
-
-    of: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """`function(arguments)`."""
-
-    function: str
-    arguments: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """`!operand`."""
-
-    operand: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """`a && b && …`: the first value that is false, else the last one."""
-
-    operands: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """`a || b || …`: the first value that is true, else the last one."""
-
-    operands: tuple[Expression, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """`left == right`, and `!=`, `<`, `<=`, `>`, `>=`."""
-
-    operator: str
-    left: Expression
-    right: Expression
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A text with expressions in it, `sha-${{ github.sha }}`: its pieces one behind the other."""
-
-    pieces: tuple[Expression, ...]
-
-
-Expression: TypeAlias = Literal | Name | Access | Filter | Call | Not | And | Or | Compare | Joined
-Path: TypeAlias = tuple[str, ...]
-
-
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Expression:
     """Read an expression, without the `${{ }}` around it.
@@ -123,7 +57,7 @@ def parse(text: str) -> Expression:
     # The parser bounds brackets; long chains of operators make a tree deep as well.
     level: list[Expression] = [found]
     for _ in range(_DEEPEST):
-        level = [child for each in level for child in _children(each)]
+        level = [child for each in level for child in children(each)]
     if level:
         raise ExpressionError("nested too deeply")
     return found
@@ -265,121 +199,3 @@ def _number(text: str) -> float:
     base = {"0x": 16, "0o": 8}.get(plain[:2])
     value = float(int(plain[2:], base)) if base else float(plain)
     return -value if text.startswith("-") else value
-
-
-# ---------------------------------------------------------------- templates
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """An expression in a text: `${{ expression }}`.
-
-    Attributes:
-        expression: what is between the braces.
-        start: offset of `${{` in the text.
-        end: offset behind `}}`.
-    """
-
-    expression: Expression
-    start: int
-    end: int
-
-
-@lru_cache(maxsize=4096)
-def embedded(text: str) -> tuple[Embedded, ...]:
-    """Return the expressions in a text.
-
-    Raises:
-        ExpressionError: one of them cannot be read or does not end.
-    """
-    found = []
-    start = text.find("${{")
-    while start >= 0:
-        end = _end(text, start + 3)
-        found.append(Embedded(parse(text[start + 3 : end]), start, end + 2))
-        start = text.find("${{", end + 2)
-    return tuple(found)
-
-
-def _end(text: str, position: int) -> int:
-    """Return the offset of the `}}` that ends an expression; those in its strings do not."""
-    quoted = False
-    for offset in range(position, len(text) - 1):
-        if text[offset] == "'":
-            quoted = not quoted
-        elif not quoted and text.startswith("}}", offset):
-            return offset
-    raise ExpressionError("'${{' without '}}'")
-
-
-@lru_cache(maxsize=4096)
-def whole(text: str) -> Expression:
-    """Return a text with expressions as one expression: itself, or what joins its pieces."""
-    pieces: list[Expression] = []
-    position = 0
-    for part in embedded(text):
-        if part.start > position:
-            pieces.append(Literal(text[position : part.start]))
-        pieces.append(part.expression)
-        position = part.end
-    if position < len(text) or not pieces:
-        pieces.append(Literal(text[position:]))
-    return pieces[0] if len(pieces) == 1 else Joined(tuple(pieces))
-
-
-def condition(text: str) -> Expression:
-    """Read an `if:`, which needs no braces.
-
-    Text around the braces (also a line end) makes it a joined text, which is always true: so
-    does GitHub.
-    """
-    return whole(text) if "${{" in text else parse(text.strip())
-
-
-# ---------------------------------------------------------------- looking into one
-
-
-def path(expression: Expression) -> Path | None:
-    """Return a plain chain of names, `needs.x.outputs.y`, in small letters.
-
-    None: it is something else, or has an index that is computed.
-    """
-    keys: list[str] = []
-    while isinstance(expression, Access):
-        if not isinstance(expression.key, Literal) or not isinstance(expression.key.value, str):
-            return None
-        keys.append(expression.key.value.lower())
-        expression = expression.of
-    if not isinstance(expression, Name):
-        return None
-    return (expression.name.lower(), *reversed(keys))
-
-
-def walk(expression: Expression) -> Iterator[Expression]:
-    """Return an expression and all that are in it."""
-    yield expression
-    for child in _children(expression):
-        yield from walk(child)
-
-
-def _children(expression: Expression) -> tuple[Expression, ...]:
-    match expression:
-        case Access(of, key):
-            return (of, key)
-        case Filter(of):
-            return (of,)
-        case Call(_, arguments):
-            return arguments
-        case Not(operand):
-            return (operand,)
-        case And(operands) | Or(operands) | Joined(operands):
-            return operands
-        case Compare(_, left, right):
-            return (left, right)
-        case _:
-            return ()
-
-
-def calls(expression: Expression, functions: frozenset[str]) -> bool:
-    """Whether one of the functions is called anywhere in it."""
-    return any(isinstance(each, Call) and each.function in functions for each in walk(expression))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from deployctl.lint.document import DocumentError
-from deployctl.lint.workflow import Job, Step, Workflow
+from deployctl.lint.workflow.document import DocumentError
+from deployctl.lint.workflow.values import Job, Step, Workflow
 
 _DEEPEST_CALL = 10  # https://docs.github.com/en/actions/reference/workflows-and-actions/reusing-workflow-configurations
 _MOST_JOBS = 5000

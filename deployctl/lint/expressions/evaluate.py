@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import TypeAlias
 
-from deployctl.lint.expressions import (
+from deployctl.lint.expressions.tree import (
     Access,
     And,
     Call,

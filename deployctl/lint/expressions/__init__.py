@@ -1,0 +1,1 @@
+"""GitHub's expressions, `${{ … }}`: read, and evaluated as far as they can be."""

@@ -1,0 +1,158 @@
+"""What would run: for an event on a ref, and after a job has failed.
+
+Nothing is executed. Conditions are evaluated with what the event fixes (ref, event name, results
+of jobs); all else is unknown, and what may run counts as running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployctl.lint.expressions.evaluate import (
+    STATUS_FUNCTIONS,
+    UNKNOWN,
+    Evaluator,
+    Value,
+    all_of,
+)
+from deployctl.lint.expressions.tree import Path, calls
+from deployctl.lint.runs.events import Scenario
+from deployctl.lint.runs.jobs import Instance, Position
+from deployctl.lint.workflow.values import Condition
+
+SUCCESS, FAILURE, SKIPPED = "success", "failure", "skipped"
+
+
+def may_run(position: Position, scenario: Scenario) -> bool:
+    """Whether the conditions of a step, of its job and of those that call it can let it run.
+
+    What `needs` keeps from running does not count: a later always() would open it.
+    """
+    return all_of(_alone(each, scenario) for each in conditions_of(position)) is not False
+
+
+def conditions_of(position: Position) -> list[Condition]:
+    """Return the conditions of a step, of its job, and of the jobs that call it."""
+    jobs = [each.job for each in (position.instance, *position.instance.callers)]
+    conditions = [position.step.condition, *(job.condition for job in jobs)]
+    return [each for each in conditions if each]
+
+
+def _alone(condition: Condition, scenario: Scenario) -> bool | None:
+    status = {"always": True}
+    return Evaluator(scenario.lookup, status.get).truth(condition.expression)
+
+
+class Simulation:
+    """A run in which some jobs end in a given way.
+
+    Args:
+        scenario: the event.
+        forced: how jobs end, by job; the others succeed if they run.
+    """
+
+    def __init__(self, scenario: Scenario, forced: Mapping[Instance, str]) -> None:
+        self._scenario = scenario
+        self._forced = forced
+        self._runs: dict[Instance, bool | None] = {}
+
+    def runs(self, instance: Instance) -> bool | None:
+        """Say whether a job runs; None: it may."""
+        if instance not in self._runs:
+            self._runs[instance] = None  # whoever needs itself may run
+            called = self.runs(instance.caller) if instance.caller else True
+            self._runs[instance] = all_of((called, self._condition_holds(instance)))
+        return self._runs[instance]
+
+    def reaches(self, position: Position) -> bool | None:
+        """Say whether a step runs, where the steps before it in its job succeed."""
+        condition = position.step.condition
+        holds = True if condition is None else self._truth(condition, position.instance)
+        return all_of((self.runs(position.instance), holds))
+
+    def let_through(self, instance: Instance) -> bool:
+        """Whether a job may run although one that it needs itself did not succeed."""
+        failed = any(SUCCESS not in self._results(need) for need in instance.needs)
+        return failed and self.runs(instance) is not False
+
+    def _results(self, instance: Instance) -> frozenset[str]:
+        if instance in self._forced:
+            return frozenset({self._forced[instance]})
+        runs = self.runs(instance)
+        if runs is None:
+            return frozenset({SUCCESS, SKIPPED})
+        return frozenset({SUCCESS if runs else SKIPPED})
+
+    def _condition_holds(self, instance: Instance) -> bool | None:
+        condition = instance.job.condition
+        if condition is None:
+            return self._status("success", instance)
+        holds = self._truth(condition, instance)
+        if _asks_for_status(condition):
+            return holds
+        return all_of((self._status("success", instance), holds))
+
+    def _truth(self, condition: Condition, instance: Instance) -> bool | None:
+        def lookup(names: Path) -> Value:
+            return self._lookup(names, instance)
+
+        def status(function: str) -> bool | None:
+            return self._status(function, instance)
+
+        return Evaluator(lookup, status).truth(condition.expression)
+
+    def _status(self, function: str, instance: Instance) -> bool | None:
+        match function:
+            case "success":
+                return all_of(_only(SUCCESS, self._results(need)) for need in instance.needs)
+            case "failure":
+                failed = [_only(FAILURE, self._results(each)) for each in instance.ancestors()]
+                return True if True in failed else (None if None in failed else False)
+            case _:
+                return function == "always"
+
+    def _lookup(self, names: Path, instance: Instance) -> Value:
+        match names:
+            case ("needs", job, "result") if need := instance.need(job):
+                results = self._results(need)
+                return next(iter(results)) if len(results) == 1 else UNKNOWN
+            case ("needs", job, "outputs", _) if need := instance.need(job):
+                return "" if self._results(need) == {SKIPPED} else UNKNOWN
+            case _:
+                return self._scenario.lookup(names)
+
+
+def _only(result: str, results: frozenset[str]) -> bool | None:
+    """Whether that is the result; None: it may be."""
+    return result in results if len(results) == 1 else (None if result in results else False)
+
+
+def survives(later: Position, failed: Position) -> bool:
+    """Whether a step may run after one before it in its job has failed."""
+    condition = later.step.condition
+    if condition is None or not _asks_for_status(condition):
+        return False
+    ends = _ends_behind(failed, later)
+
+    def lookup(names: Path) -> Value:
+        match names:
+            case ("steps", step, "outcome" | "conclusion"):
+                return ends.get(step, UNKNOWN)
+            case _:
+                return UNKNOWN
+
+    status = {"always": True, "failure": True, "success": False, "cancelled": False}
+    return Evaluator(lookup, status.get).truth(condition.expression) is not False
+
+
+def _ends_behind(failed: Position, later: Position) -> dict[str, Value]:
+    """How the steps from one that fails to a later one end: those in between are skipped."""
+    ends: dict[str, Value] = {failed.step.id: FAILURE}
+    for step in failed.instance.job.steps[failed.index + 1 : later.index]:
+        runs = step.condition is not None and _asks_for_status(step.condition)
+        ends[step.id] = UNKNOWN if runs else SKIPPED
+    return ends
+
+
+def _asks_for_status(condition: Condition) -> bool:
+    return calls(condition.expression, STATUS_FUNCTIONS)

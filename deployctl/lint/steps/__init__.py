@@ -1,0 +1,1 @@
+"""What a step does, as far as its text tells."""

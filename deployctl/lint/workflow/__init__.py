@@ -1,0 +1,1 @@
+"""A workflow file as typed values."""
