@@ -56,7 +56,7 @@ def with_key(gates: Gates) -> Gates:
 
     try:
         text = Path(signature.key_file).read_text("ascii")
-        key = public_key(text if "-----BEGIN" in text else "-----BEGIN", home=None, base="")
+        key = public_key(text)
     except (OSError, ValueError) as error:
         raise UsageError(
             "key-unreadable",

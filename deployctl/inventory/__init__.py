@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from deployctl.inventory.checks import parse_duration
-from deployctl.inventory.model import (
-    ComposeService,
-    EnvironmentProblem,
-    Gates,
-    Github,
-    GitopsService,
-    Host,
-    Inventory,
-    Registry,
-    Service,
-    Signature,
-)
 from deployctl.inventory.parser import load, parse
+from deployctl.inventory.values.environment import EnvironmentProblem
+from deployctl.inventory.values.gates import Gates, Github, Signature
+from deployctl.inventory.values.host import Host, Jump, PinnedKey
+from deployctl.inventory.values.inventory import Inventory
+from deployctl.inventory.values.service import ComposeService, GitopsService, Registry, Service
 
 __all__ = [
     "ComposeService",
@@ -25,6 +18,8 @@ __all__ = [
     "GitopsService",
     "Host",
     "Inventory",
+    "Jump",
+    "PinnedKey",
     "Registry",
     "Service",
     "Signature",

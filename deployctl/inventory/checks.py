@@ -11,7 +11,9 @@ import posixpath
 import re
 
 from deployctl import workflow_events
+from deployctl.inventory import ssh_public_key
 from deployctl.inventory.text import did_you_mean, shown
+from deployctl.inventory.values.host import Jump, PinnedKey
 
 LONGEST_DURATION = 86400.0
 """Seconds."""
@@ -26,7 +28,7 @@ _ADDRESS = r"[A-Za-z0-9_.:][A-Za-z0-9_.:%-]*"
 _USER = r"[A-Za-z0-9_.][A-Za-z0-9_.@+-]*"
 _JUMP = r"(?:(?P<user>[^@]+)@)?(?P<address>\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]+)(?::(?P<port>[0-9]+))?"
 _FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
-_PUBLIC_KEY = r"((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+) +([A-Za-z0-9+/]+={0,2})(?: .*)?"
+_PUBLIC_KEY = r"((?:ssh|ecdsa|sk)-[A-Za-z0-9@.-]+) +([A-Za-z0-9+/]+)={0,2}(?: .*)?"
 _REGISTRY = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?"
 _ANNOTATION = r"[^=,]+"
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -107,30 +109,36 @@ def port(text: str) -> int:
     return int(text)
 
 
-def proxy_jump(text: str) -> str:
-    """Accept one jump host, as `[user@]host[:port]`."""
+def proxy_jump(text: str) -> tuple[Jump, ...]:
+    """Accept one jump host, as `[user@]host[:port]`, or "none"."""
+    if text.lower() == "none":
+        return ()
     parts = re.fullmatch(_JUMP, plain(text))
     if not parts:
         raise ValueError("is not one jump host: write [user@]host[:port]")
-    address(parts["address"].strip("[]"))
-    if parts["user"]:
-        user(parts["user"])
-    if parts["port"]:
-        port(parts["port"])
-    return text
+    jump = Jump(
+        name=address(parts["address"].strip("[]")),
+        user=user(parts["user"]) if parts["user"] else None,
+        port=port(parts["port"]) if parts["port"] else None,
+    )
+    return (jump,)
 
 
-def host_key(text: str) -> str:
-    """Accept a fingerprint or a public key line; return the fingerprint, "SHA256:…"."""
+def host_key(text: str) -> PinnedKey:
+    """Accept a fingerprint or a public key line."""
     if re.fullmatch(_FINGERPRINT, plain(text)):
-        return text
+        return PinnedKey(text)
     line = re.fullmatch(_PUBLIC_KEY, text)
     if not line:
         raise ValueError(
             'is not a host key: write "SHA256:" and 43 characters, as `ssh-keygen -lf` prints '
             'it, or a public key line ("ssh-ed25519 AAAA…")'
         )
-    return _fingerprint(line[1], line[2])
+    key_type, encoded = line[1], line[2]
+    blob = ssh_public_key.decode(encoded + "=" * (-len(encoded) % 4))
+    if blob is None or not ssh_public_key.is_of_type(blob, key_type):
+        raise ValueError(f"is damaged: what follows {key_type} is not a key of this type")
+    return PinnedKey(ssh_public_key.fingerprint(blob), key_type)
 
 
 def private_key(text: str) -> str:
@@ -176,14 +184,12 @@ def password(text: str) -> str:
     return found
 
 
-def public_key(text: str, *, home: str | None, base: str) -> str:
-    """Accept a public key in PEM, or the path of one on this computer."""
+def public_key(text: str) -> str:
+    """Accept a public key in PEM."""
     if "PRIVATE KEY" in text:
         raise ValueError("is a private key: the public one is needed")
-    if not text.lstrip().startswith("-----BEGIN"):
-        return local_file(text, home=home, base=base)
     lines = text.strip().splitlines()
-    if lines[0] != "-----BEGIN PUBLIC KEY-----" or lines[-1] != "-----END PUBLIC KEY-----":
+    if lines[:1] != ["-----BEGIN PUBLIC KEY-----"] or lines[-1] != "-----END PUBLIC KEY-----":
         raise ValueError("is not a public key: it reads -----BEGIN PUBLIC KEY-----, as cosign.pub")
     return "\n".join(lines) + "\n"
 
@@ -322,15 +328,3 @@ def _matching(pattern: str, text: str, otherwise: str) -> str:
     if not re.fullmatch(pattern, text):
         raise ValueError(otherwise if text else "is empty")
     return text
-
-
-def _fingerprint(kind: str, encoded: str) -> str:
-    # Few inventories hold a whole key, and these imports cost start-up time.
-    from base64 import b64decode, b64encode
-    from hashlib import sha256
-
-    blob = b64decode(encoded + "=" * (-len(encoded) % 4))
-    # A key starts with the length and text of its own type: RFC 4253, section 6.6.
-    if not blob.startswith(len(kind).to_bytes(4, "big") + kind.encode("ascii")):
-        raise ValueError(f"is damaged: what follows {kind} is not a key of this type")
-    return "SHA256:" + b64encode(sha256(blob).digest()).decode("ascii").rstrip("=")

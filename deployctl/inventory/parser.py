@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import tomllib
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from deployctl.errors import UsageError
 from deployctl.inventory import checks
-from deployctl.inventory.host import read_host
-from deployctl.inventory.model import (
-    ComposeService,
-    EnvironmentProblem,
-    Gates,
-    Github,
-    GitopsService,
-    Host,
-    Inventory,
-    Registry,
-    Service,
-)
-from deployctl.inventory.section import (
-    Mistake,
-    Reader,
-    Section,
-    flag,
-    sequence,
-    span,
-    text,
-    whole_number,
-    wrong,
-)
-from deployctl.inventory.text import escaped, key_path, listing, shown
-from deployctl.inventory.trust import read_registry, read_signature
+from deployctl.inventory.conflicts import conflicts
+from deployctl.inventory.readers.compose_service import read_compose_service
+from deployctl.inventory.readers.gates import read_gates, read_github
+from deployctl.inventory.readers.gitops_service import read_gitops_service
+from deployctl.inventory.readers.host import read_host
+from deployctl.inventory.section import Mistake, Reader, Section, sequence, text, wrong
+from deployctl.inventory.settings import Environment
+from deployctl.inventory.text import escaped, listing, shown
+from deployctl.inventory.values.host import Host
+from deployctl.inventory.values.inventory import Inventory
+from deployctl.inventory.values.service import ComposeService, Service
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -41,19 +26,6 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 256 * 1024
 """Bytes. A file that is larger was given by mistake."""
-
-_MOST_KEPT = 1000
-_COMPOSE_ONLY = (
-    "directory",
-    "compose_files",
-    "tag_variable",
-    "health_timeout",
-    "stable",
-    "keep",
-    "state_directory",
-    "persist",
-    "registry",
-)
 
 
 def load(path: Path, environment: Mapping[str, str]) -> Inventory:
@@ -116,130 +88,41 @@ def from_document(
     """Return what a TOML document says that was already parsed; raises as `parse` does."""
     mistakes: list[Mistake] = []
     top = Section(document, (), mistakes)
-    secrets: set[str] = set()
-    hosts, unresolved = _hosts(top.section("hosts"), environment, secrets, path)
-    services = _services(top.section("services"), {*hosts, *unresolved}, environment, secrets)
-    gates = _gates(top.section("gates"), environment, path)
-    github = _github(top.section("github"))
+    around = Environment(environment, posixpath.dirname(path))
+    hosts = {
+        name: read_host(table, around)
+        for name, table in top.section("hosts").sections(checks.host_name).items()
+    }
+    services = {
+        name: _service(name, table, hosts, around)
+        for name, table in top.section("services").sections(checks.service_name).items()
+    }
+    gates = read_gates(top.section("gates"), around)
+    github = read_github(top.section("github"))
     if document.get("services", {}) == {}:
         top.note("is missing: an inventory describes at least one service", "services")
     top.refuse_rest()
-    compose = [service for service in services.values() if isinstance(service, ComposeService)]
-    mistakes += _state_conflicts(compose)
-    mistakes += _shared_tag_variables(compose)
+    mistakes += conflicts([each for each in services.values() if isinstance(each, ComposeService)])
     if mistakes:
         raise _invalid(path, mistakes)
     return Inventory(
-        path, hosts, services, gates, unresolved, github, secret_variables=frozenset(secrets)
+        path=path,
+        hosts={name: host for name, host in hosts.items() if isinstance(host, Host)},
+        services=services,
+        gates=gates,
+        unresolved={name: lack for name, lack in hosts.items() if not isinstance(lack, Host)},
+        github=github,
+        secret_variables=frozenset(around.secret_variables),
     )
-
-
-def _hosts(
-    section: Section, environment: Mapping[str, str], secrets: set[str], path: str
-) -> tuple[dict[str, Host], dict[str, tuple[EnvironmentProblem, ...]]]:
-    read = {
-        name: read_host(table, environment, secrets, inventory_path=path)
-        for name, table in section.sections(checks.host_name).items()
-    }
-    ready = {name: host for name, host in read.items() if isinstance(host, Host)}
-    lacking = {name: host for name, host in read.items() if not isinstance(host, Host)}
-    return ready, lacking
-
-
-def _services(
-    section: Section,
-    known_hosts: Collection[str],
-    environment: Mapping[str, str],
-    secrets: set[str],
-) -> dict[str, Service]:
-    return {
-        name: _service(name, table, known_hosts, environment, secrets)
-        for name, table in section.sections(checks.service_name).items()
-    }
 
 
 def _service(
-    name: str,
-    table: Section,
-    known_hosts: Collection[str],
-    environment: Mapping[str, str],
-    secrets: set[str],
+    name: str, table: Section, known_hosts: Collection[str], environment: Environment
 ) -> Service:
+    hosts = sequence(_host_reader(known_hosts))
     if table.need("model", text(checks.model), "compose") == "gitops":
-        return _gitops_service(name, table, known_hosts)
-    return _compose_service(name, table, known_hosts, environment, secrets)
-
-
-def _compose_service(
-    name: str,
-    table: Section,
-    known_hosts: Collection[str],
-    environment: Mapping[str, str],
-    secrets: set[str],
-) -> ComposeService:
-    hosts = table.need("hosts", sequence(_host_reader(known_hosts)), ())
-    directory = table.need("directory", text(checks.directory), "")
-    service = ComposeService(
-        name=name,
-        hosts=hosts,
-        directory=directory,
-        compose_files=table.need(
-            "compose_files", sequence(text(checks.compose_file), same=posixpath.normpath), ()
-        ),
-        tag_variable=table.take(
-            "tag_variable", text(checks.tag_variable), ComposeService.tag_variable
-        ),
-        health_timeout=table.take(
-            "health_timeout", span(checks.positive_duration), ComposeService.health_timeout
-        ),
-        stable=table.take("stable", span(checks.duration_or_zero), ComposeService.stable),
-        keep=table.take("keep", whole_number(0, _MOST_KEPT), ComposeService.keep),
-        state_directory=table.take(
-            "state_directory", text(checks.directory), posixpath.join(directory, ".deployctl")
-        ),
-        persist=table.take("persist", flag, ComposeService.persist),
-        registry=_registry(table, environment, secrets),
-    )
-    if (service.stable or 0.0) >= service.health_timeout:
-        table.note("must be shorter than health_timeout, in which it has to fit", "stable")
-    table.refuse_rest()
-    return service
-
-
-def _registry(table: Section, environment: Mapping[str, str], secrets: set[str]) -> Registry | None:
-    if not table.has("registry"):
-        return None
-    return read_registry(table.section("registry"), environment, secrets)
-
-
-def _gitops_service(name: str, table: Section, known_hosts: Collection[str]) -> GitopsService:
-    hosts = table.take("hosts", sequence(_host_reader(known_hosts)), ())
-    table.refuse_rest(dict.fromkeys(_COMPOSE_ONLY, '(it belongs to model = "compose")'))
-    return GitopsService(name, hosts)
-
-
-def _gates(section: Section, environment: Mapping[str, str], path: str) -> Gates:
-    gates = Gates(
-        source_refs=section.take(
-            "source_refs", sequence(text(checks.source_ref)), Gates.source_refs
-        ),
-        source_events=section.take(
-            "source_events", sequence(text(checks.source_event)), Gates.source_events
-        ),
-        long_tags=section.take("long_tags", flag, stand_in=Gates.long_tags),
-        require_revision=section.take("require_revision", flag, stand_in=Gates.require_revision),
-        signature=read_signature(section.section("signature"), environment, inventory_path=path)
-        if section.has("signature")
-        else None,
-    )
-    section.refuse_rest()
-    return gates
-
-
-def _github(section: Section) -> Github:
-    github = Github(container_log=section.take("container_log", flag, Github.container_log))
-    section.refuse_rest()
-    return github
+        return read_gitops_service(name, table, hosts)
+    return read_compose_service(name, table, hosts, environment)
 
 
 def _host_reader(known: Collection[str]) -> Reader[str]:
@@ -253,65 +136,6 @@ def _host_reader(known: Collection[str]) -> Reader[str]:
         return name
 
     return read
-
-
-def _state_conflicts(services: list[ComposeService]) -> list[Mistake]:
-    """Return where services that share a host would share, or fail to share, a lock."""
-    on_hosts = [service for service in services if service.directory and service.hosts]
-    return [
-        Mistake(("services", later.name, "state_directory"), reason)
-        for earlier, later in combinations(on_hosts, 2)
-        if not set(earlier.hosts).isdisjoint(later.hosts)
-        and (reason := _state_conflict(earlier, later))
-    ]
-
-
-def _shared_tag_variables(services: list[ComposeService]) -> list[Mistake]:
-    """Return where a tag would be kept in .env under a variable that is another service's, too."""
-    return [
-        Mistake(
-            ("services", keeper.name, "persist"),
-            f"keeps {keeper.tag_variable} in .env, which is also the tag_variable of "
-            f"{key_path(('services', other.name))}: a plain docker compose up would start both "
-            "with one tag; give each a variable of its own, in the compose files, too",
-        )
-        for keeper in services
-        for other in services
-        if keeper is not other
-        and keeper.persist
-        and keeper.tag_variable == other.tag_variable
-        and not set(keeper.hosts).isdisjoint(other.hosts)
-        and _project(keeper) == _project(other)
-    ]
-
-
-def _state_conflict(earlier: ComposeService, later: ComposeService) -> str:
-    """Return why two services on one host cannot have the state directories they have."""
-    one, other = earlier.state_directory, later.state_directory
-    owner = key_path(("services", earlier.name))
-    if one == other and earlier.directory != later.directory:
-        return (
-            f"{shown(other)} is also that of {owner}, which is in another directory "
-            f"({shown(earlier.directory)}): each Compose project needs its own"
-        )
-    if _inside(one, other) or _inside(other, one):
-        return f"{shown(other)} overlaps that of {owner} ({shown(one)}): keep them apart"
-    if one != other and _project(earlier) == _project(later):
-        return (
-            f"{shown(other)} differs from that of {owner} ({shown(one)}): services of one "
-            "Compose project share one, because they share its lock"
-        )
-    return ""
-
-
-def _inside(path: str, directory: str) -> bool:
-    return path != directory and path.startswith(directory.rstrip("/") + "/")
-
-
-def _project(service: ComposeService) -> str:
-    """Return the project's directory, which for Compose is that of the first file."""
-    first = posixpath.join(service.directory, *service.compose_files[:1])
-    return posixpath.dirname(posixpath.normpath(first))
 
 
 def _decoded(content: bytes, name: str) -> str:

@@ -19,7 +19,6 @@ from deployctl.ssh.keys import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from deployctl.inventory import Host
     from deployctl.ssh.config import Target
@@ -242,12 +241,7 @@ class Credentials:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for agent in self._agents.values():
             agent.close()
 

@@ -13,14 +13,14 @@ import os
 import pwd
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deployctl import suggest
 from deployctl.errors import HostError
-from deployctl.inventory import Host
+from deployctl.inventory import Host, Jump
 from deployctl.ssh.failures import Place, printable
 
 SSH_PORT = 22
@@ -67,17 +67,8 @@ class Target:
     is_jump: bool
 
 
-@dataclass(frozen=True)
-class Jump:
-    """One element of ProxyJump: [user@]host[:port]."""
-
-    user: str | None
-    name: str
-    port: int | None
-
-
 def parse_jump(text: str) -> Jump:
-    """Read "[user@]host[:port]", with IPv6 addresses in brackets, or an ssh:// URI.
+    """Read one element of ssh_config's ProxyJump: [user@]host[:port] or an ssh:// URI.
 
     Raises:
         HostError: jump-invalid.
@@ -92,7 +83,7 @@ def parse_jump(text: str) -> Jump:
             f"cannot read the jump host {printable(text)!r}",
             hint='write it as "user@host" or "user@host:port"',
         )
-    return Jump(found[1], found[2] or found[3], int(found[4]) if found[4] else None)
+    return Jump(found[2] or found[3], found[1], int(found[4]) if found[4] else None)
 
 
 def at_home(name: str) -> Path:
@@ -201,8 +192,8 @@ def first_contact(host: Host, config: str) -> tuple[str, int] | None:
     """
     if _ROUTING.search(config):
         return None
-    if host.proxy_jump and host.proxy_jump.lower() != "none":
-        jump = parse_jump(host.proxy_jump.split(",")[0])
+    if host.proxy_jump:
+        jump = host.proxy_jump[0]
         return jump.name, jump.port or SSH_PORT
     return host.address, host.port or SSH_PORT
 
@@ -231,13 +222,12 @@ class _Resolver:
 
     def target(self) -> Target:
         host = self._host
-        start = Jump(host.user, host.address, host.port)
+        start = Jump(host.address, host.user, host.port)
         self._passed.add(self._end(start))
-        asked_for = host.proxy_jump.split(",") if host.proxy_jump else None
-        return self._target(start, host.name, asked_for, is_jump=False)
+        return self._target(start, host.name, host.proxy_jump, is_jump=False)
 
     def _target(
-        self, start: Jump, label: str, asked_for: list[str] | None, *, is_jump: bool
+        self, start: Jump, label: str, asked_for: Sequence[Jump] | None, *, is_jump: bool
     ) -> Target:
         """Return a machine; `asked_for`: the jump hosts to pass; None: those of ssh_config."""
         found = self._look_up(start)
@@ -246,7 +236,7 @@ class _Resolver:
         jumps = (
             self._jumps_of_config(found.get("proxyjump") or "none")
             if asked_for is None
-            else self._jumps([parse_jump(part) for part in asked_for if part.lower() != "none"])
+            else self._jumps(asked_for)
         )
         return Target(
             place=Place(label, hostname, port),
@@ -258,7 +248,7 @@ class _Resolver:
             only_those=(found.get("identitiesonly") or "").lower() == "yes",
             agent=_agent(found.get("identityagent")),
             timeout=self._timeout(found),
-            proxy_command=None if asked_for or jumps else _proxy_command(found),
+            proxy_command=_proxy_command(found) if asked_for is None and not jumps else None,
             jumps=jumps,
             is_jump=is_jump,
         )
@@ -273,12 +263,12 @@ class _Resolver:
         named = dict.fromkeys(parse_jump(part) for part in text.split(","))
         return self._jumps([jump for jump in named if self._end(jump) not in self._passed])
 
-    def _jumps(self, named: list[Jump]) -> tuple[Target, ...]:
+    def _jumps(self, named: Sequence[Jump]) -> tuple[Target, ...]:
         """Return machines, and those on the way to the first one."""
         self._passed |= {self._end(jump) for jump in named}
         jumps: list[Target] = []
         for jump in named:
-            target = self._target(jump, jump.name, [] if jumps else None, is_jump=True)
+            target = self._target(jump, jump.name, () if jumps else None, is_jump=True)
             jumps += [*target.jumps, target]
         return tuple(jumps)
 

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
 from deployctl.ssh import config, failures
 from deployctl.ssh.authentication import Credentials, KeyAuthentication
-from deployctl.ssh.hostkeys import HostKeyPolicy, Pin, known_keys, parse_pin
+from deployctl.ssh.hostkeys import HostKeyPolicy
+from deployctl.ssh.known_hosts import known_keys
 from deployctl.ssh.revocations import read_revocations
 from deployctl.ssh.session import CHANNEL_TIMEOUT, Session
 from deployctl.ssh.sockets import CommandSocket, EarlyConnection, RecordingSocket, open_tcp
@@ -51,7 +51,6 @@ def connect(host: Host, *, ssh_config: Path | None = None) -> Session:
         HostError: the host cannot be reached or trusted, or does not let us in; `code` tells
             which.
     """
-    pin = _pin(host)
     text = config.read(ssh_config)
     contact = config.first_contact(host, text)
     # Made while paramiko is being imported, which takes longer than most connections.
@@ -59,33 +58,15 @@ def connect(host: Host, *, ssh_config: Path | None = None) -> Session:
     try:
         with Credentials(host) as credentials:
             target = config.resolve(host, text)
-            return _connect_through_jumps(host, target, pin, credentials, early)
+            return _connect_through_jumps(host, target, credentials, early)
     finally:
         if early is not None:
             early.discard()
 
 
-def _pin(host: Host) -> Pin | None:
-    if host.host_key is None:
-        return None
-    pin = parse_pin(host.host_key)
-    if pin is None:
-        raise HostError(
-            "host-key-invalid",
-            f"the host_key of {host.name} is neither a fingerprint nor a public key",
-            hint='write it as "SHA256:…", the second word that '
-            "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints on the host",
-        )
-    setting = f"hosts.{host.name}.host_key in the inventory"
-    if host.host_key_source:
-        setting = f"{host.host_key_source} ({setting})"
-    return replace(pin, setting=setting)
-
-
 def _connect_through_jumps(
     host: Host,
     target: Target,
-    pin: Pin | None,
     credentials: Credentials,
     early: EarlyConnection | None,
 ) -> Session:
@@ -93,11 +74,11 @@ def _connect_through_jumps(
         via: Any = None
         for jump in target.jumps:
             try:
-                via = _log_in(host, jump, None, credentials, _dial(jump, via, early))
+                via = _log_in(host, jump, credentials, _dial(jump, via, early))
             except HostError as error:
                 raise failures.at_jump_host(jump.place, error) from error
             opened.callback(via.client.close)
-        connection = _log_in(host, target, pin, credentials, _dial(target, via, early))
+        connection = _log_in(host, target, credentials, _dial(target, via, early))
         opened.callback(connection.client.close)
         return Session(host, connection.transport, opened.pop_all())
 
@@ -142,18 +123,9 @@ def _open_tunnel(via: Any, target: Target) -> Any:
         ) from error
 
 
-def _log_in(
-    host: Host,
-    target: Target,
-    pin: Pin | None,
-    credentials: Credentials,
-    dial: Dial,
-) -> Any:
+def _log_in(host: Host, target: Target, credentials: Credentials, dial: Dial) -> Any:
     """Return a Fabric connection to one machine, checked and authenticated."""
-    place = target.place
-    known = known_keys(target.known_hosts, target.key_name, place.port)
-    revoked = [read_revocations(path) for path in target.revoked]
-    policy = HostKeyPolicy(place, pin, known, revoked, is_jump=target.is_jump)
+    policy = _host_key_policy(host, target)
     pauses = iter(_TRY_AGAIN_AFTER)
     while True:
         try:
@@ -161,14 +133,18 @@ def _log_in(
         except HostError as error:
             if error.code == failures.DROPPED and (pause := next(pauses, None)) is not None:
                 time.sleep(pause)
-                continue
-            refusal = policy.refusal
-            if refusal is None or error.code not in (refusal.code, "ssh-incompatible"):
-                raise
-            # A pinned fingerprint does not tell the key's type, and a host with several keys
-            # shows one at a time: ask for the others, too, leaving out the types already seen.
-            if error.code == "ssh-incompatible" or not policy.algorithms():
-                raise refusal from None
+            elif (final := policy.final(error)) is not None:
+                raise final from error.__cause__
+
+
+def _host_key_policy(host: Host, target: Target) -> HostKeyPolicy:
+    return HostKeyPolicy(
+        target.place,
+        None if target.is_jump else host.host_key,
+        known_keys(target.known_hosts, target.key_name, target.place.port),
+        [read_revocations(path) for path in target.revoked],
+        is_jump=target.is_jump,
+    )
 
 
 def _open(

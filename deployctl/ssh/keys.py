@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from deployctl.errors import HostError
-from deployctl.ssh.hostkeys import fingerprint
+from deployctl.inventory.ssh_public_key import fingerprint
 
 # Chat programs turn "--" into a dash of another kind; five of them may become three.
 _DASHES = "[-\u2010-\u2015]{2,}"

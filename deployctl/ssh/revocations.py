@@ -5,7 +5,6 @@ As ssh_config(5) has it, a file that is named and cannot be read refuses every h
 
 from __future__ import annotations
 
-import base64
 import secrets
 import subprocess
 import tempfile
@@ -13,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deployctl.errors import HostError
+from deployctl.inventory.ssh_public_key import decode, encode
 from deployctl.ssh.failures import printable
-from deployctl.ssh.hostkeys import decode_key
 
 _LIST = b"SSHKRL\n\0"
 """How OpenSSH's binary key revocation list begins (PROTOCOL.krl)."""
@@ -57,9 +56,8 @@ class Revocations:
 
     def _has_no(self, key_type: str, blob: bytes) -> bool:
         """Whether ssh-keygen says that the list does not have a key."""
-        key = base64.b64encode(blob).decode("ascii")
         with tempfile.NamedTemporaryFile("w", suffix=".pub") as public:
-            public.write(f"{key_type} {key}\n")
+            public.write(f"{key_type} {encode(blob)}\n")
             public.flush()
             argv = ["ssh-keygen", "-Q", "-f", str(self.path.absolute()), public.name]
             try:
@@ -102,7 +100,7 @@ def _key(line: bytes) -> bytes | None:
     fields = line.split()
     if len(fields) < 2 or fields[0].startswith(b"#"):  # noqa: PLR2004 - type and key
         return None
-    return decode_key(fields[1])
+    return decode(fields[1])
 
 
 def _new_key() -> bytes:

@@ -17,7 +17,6 @@ from deployctl.ssh.execution import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
-    from types import TracebackType
 
     from deployctl.command import Command, Completed
     from deployctl.inventory import Host
@@ -46,7 +45,6 @@ class Session:
         self.host = host
         self._transport = transport
         self._opened = opened
-        self._commands_run = 0
         # Opening a channel takes a round trip, which is taken before the channel is needed:
         # the next one opens while a command runs. An idle channel costs the host next to nothing.
         self._next_channel = self._open_channel()
@@ -54,18 +52,8 @@ class Session:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def commands_run(self) -> int:
-        """How many commands were started on this connection."""
-        return self._commands_run
 
     def close(self) -> None:
         """Close the connection and those to jump hosts; may be called twice."""
@@ -147,7 +135,6 @@ class Session:
 
     def _start(self, channel: Any, command: Command, watch: Watch) -> None:
         """Send the command; its output follows right behind the host's answer."""
-        self._commands_run += 1
         try:
             watch.wait_for(Task(channel.exec_command, command.as_shell()))
         except RequestRefusedError as error:

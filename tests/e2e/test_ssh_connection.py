@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from deployctl.command import Command
 from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
-from deployctl.inventory import Host
+from deployctl.inventory import Host, Jump, PinnedKey, checks
 from deployctl.ssh import connect, execution
 from tests.unit.ssh.test_keys import BROKEN_FORMS
 from tests.vps.proxy import DelayingProxy
@@ -48,7 +48,7 @@ def _host(vps: Vps) -> Host:
         user="deploy",
         private_key=vps.private_key_text,
         private_key_source="DEPLOY_SSH_KEY",
-        host_key=vps.fingerprint(),
+        host_key=PinnedKey(vps.fingerprint()),
     )
 
 
@@ -76,11 +76,13 @@ def _failure(host: Host) -> HostError:
 def test_a_pinned_fingerprint_of_any_of_the_hosts_keys_is_accepted(
     used_vps: Vps, kind: str
 ) -> None:
-    assert _says_hello(replace(_host(used_vps), host_key=used_vps.fingerprint(kind)))
+    assert _says_hello(replace(_host(used_vps), host_key=PinnedKey(used_vps.fingerprint(kind))))
 
 
 def test_a_pinned_public_key_is_accepted(used_vps: Vps) -> None:
-    assert _says_hello(replace(_host(used_vps), host_key=used_vps.host_public_key("rsa")))
+    assert _says_hello(
+        replace(_host(used_vps), host_key=checks.host_key(used_vps.host_public_key("rsa")))
+    )
 
 
 def test_an_unknown_host_is_refused_with_the_line_to_add(used_vps: Vps) -> None:
@@ -91,7 +93,7 @@ def test_an_unknown_host_is_refused_with_the_line_to_add(used_vps: Vps) -> None:
 
 
 def test_another_host_at_the_same_address_is_refused(used_vps: Vps, second_vps: Vps) -> None:
-    error = _failure(replace(_host(used_vps), host_key=second_vps.fingerprint()))
+    error = _failure(replace(_host(used_vps), host_key=PinnedKey(second_vps.fingerprint())))
 
     assert error.code == "host-key-mismatch"
     assert used_vps.fingerprint() in error.message
@@ -193,7 +195,7 @@ def test_a_jump_host_is_a_way(used_vps: Vps, second_vps: Vps, home: Path) -> Non
         _host(used_vps),
         address=used_vps.ip,
         port=22,
-        proxy_jump=f"deploy@{second_vps.host}:{second_vps.port}",
+        proxy_jump=(Jump(second_vps.host, "deploy", second_vps.port),),
         known_hosts=_known_hosts(home, second_vps.known_hosts()),
     )
     with connect(host) as session:
@@ -205,8 +207,8 @@ def test_a_jump_host_is_a_way(used_vps: Vps, second_vps: Vps, home: Path) -> Non
 
 
 def test_an_unknown_jump_host_is_refused(used_vps: Vps, second_vps: Vps) -> None:
-    jump = f"deploy@{second_vps.host}:{second_vps.port}"
-    error = _failure(replace(_host(used_vps), address=used_vps.ip, port=22, proxy_jump=jump))
+    jump = Jump(second_vps.host, "deploy", second_vps.port)
+    error = _failure(replace(_host(used_vps), address=used_vps.ip, port=22, proxy_jump=(jump,)))
 
     assert error.code == "jump-failed"
     assert "cause: host-key-unknown" in error.details
@@ -220,9 +222,9 @@ def test_a_false_host_behind_the_jump_host_is_refused(
         _host(used_vps),
         address=used_vps.ip,
         port=22,
-        proxy_jump=f"deploy@{second_vps.host}:{second_vps.port}",
+        proxy_jump=(Jump(second_vps.host, "deploy", second_vps.port),),
         known_hosts=_known_hosts(home, second_vps.known_hosts()),
-        host_key=second_vps.fingerprint(),
+        host_key=PinnedKey(second_vps.fingerprint()),
     )
     assert _failure(host).code == "host-key-mismatch"
 
@@ -234,7 +236,7 @@ def test_a_closed_port_behind_the_jump_host_is_named(
         _host(used_vps),
         address=used_vps.ip,
         port=4,
-        proxy_jump=f"deploy@{second_vps.host}:{second_vps.port}",
+        proxy_jump=(Jump(second_vps.host, "deploy", second_vps.port),),
         known_hosts=_known_hosts(home, second_vps.known_hosts()),
     )
     error = _failure(host)

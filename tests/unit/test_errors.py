@@ -89,7 +89,7 @@ def test_every_error_says_what_to_do_next(path: Path) -> None:
         ("x, hint = 1, '' if y else 'z'; raise HostError('usage', 'no', hint=hint)", True),
         ("raise NoTarget('no-success', 'no')", True),
         ("raise NoTarget('no-success', 'no', '')", True),
-        ("raise OtherKeyOfferedError('host-key-mismatch', 'no')", True),
+        ("raise PassphraseNeededError('key-unusable', 'no')", True),
         ("raise NoTarget('no-success', 'no', 'type this')", False),
         ("raise UsageError('usage', 'no', hint='type this')", False),
         ("hint = 'x' if y else 'z'; raise HostError('usage', 'no', hint=hint)", False),

@@ -21,6 +21,8 @@ from deployctl.inventory import (
     GitopsService,
     Host,
     Inventory,
+    Jump,
+    PinnedKey,
     load,
     parse,
     parse_duration,
@@ -116,7 +118,7 @@ def test_a_whole_inventory_is_read() -> None:
         user="deploy",
         private_key=KEY,
         private_key_source="DEPLOY_SSH_KEY",
-        host_key=FINGERPRINT,
+        host_key=PinnedKey(FINGERPRINT, None, "hosts.vps.host_key in the inventory"),
     )
     assert inventory.service("enforcer-backend") == ComposeService(
         name="enforcer-backend",
@@ -144,7 +146,7 @@ def test_every_setting_of_a_host_is_read() -> None:
         user="deploy",
         identity_file="/keys/id",
         known_hosts="/keys/known",
-        proxy_jump="jump@bastion:2200",
+        proxy_jump=(Jump("bastion", "jump", 2200),),
         connect_timeout=90.0,
         sudo=True,
     )
@@ -582,9 +584,23 @@ def test_a_user_is_nothing_that_a_shell_or_an_option_parser_acts_on(user: str) -
     assert mistake(document(host={"user": user})).startswith("hosts.vps.user: ")
 
 
-@pytest.mark.parametrize("jump", ["bastion", "a@bastion", "a@bastion:22", "a@[::1]:22", "10.0.0.1"])
-def test_a_jump_host_is_one_host(jump: str) -> None:
-    assert host(proxy_jump=jump).proxy_jump == jump
+@pytest.mark.parametrize(
+    ("written", "jump"),
+    [
+        ("bastion", Jump("bastion")),
+        ("a@bastion", Jump("bastion", "a")),
+        ("a@bastion:22", Jump("bastion", "a", 22)),
+        ("a@[::1]:22", Jump("::1", "a", 22)),
+        ("10.0.0.1", Jump("10.0.0.1")),
+    ],
+)
+def test_a_jump_host_is_one_host(written: str, jump: Jump) -> None:
+    assert host(proxy_jump=written).proxy_jump == (jump,)
+
+
+def test_no_jump_host_is_something_else_than_none_written() -> None:
+    assert host(proxy_jump="none").proxy_jump == ()
+    assert host().proxy_jump is None
 
 
 @pytest.mark.parametrize(
@@ -601,9 +617,19 @@ def public_key(kind: str = "ssh-ed25519") -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("comment", ["", " root@vps", " a comment"])
-def test_a_public_key_line_pins_its_fingerprint(comment: str) -> None:
+def test_a_public_key_line_pins_its_fingerprint_and_type(comment: str) -> None:
     line, fingerprint = public_key()
-    assert host(host_key=line + comment).host_key == fingerprint
+    pinned = host(host_key=line + comment).host_key
+    assert pinned
+    assert (pinned.fingerprint, pinned.key_type) == (fingerprint, "ssh-ed25519")
+
+
+def test_a_pinned_key_tells_where_it_is_written() -> None:
+    written = host(host_key=FINGERPRINT).host_key
+    from_a_variable = host({"VPS_KEY": FINGERPRINT}, host_key={"env": "VPS_KEY"}).host_key
+    setting = "hosts.vps.host_key in the inventory"
+    assert written == PinnedKey(FINGERPRINT, setting=setting)
+    assert from_a_variable == PinnedKey(FINGERPRINT, setting=f"VPS_KEY ({setting})")
 
 
 @pytest.mark.parametrize(
@@ -808,7 +834,8 @@ def test_every_setting_but_sudo_may_come_from_the_environment() -> None:
     settings = {key: {"env": key.upper()} for key in values}
     # A secret that was pasted ends in a newline more often than not.
     known = host({key.upper(): value + "\n" for key, value in values.items()}, **settings)
-    expected = {**values, "port": 2222, "connect_timeout": 5.0}
+    jumps = (Jump("bastion"),)
+    expected = {**values, "port": 2222, "connect_timeout": 5.0, "proxy_jump": jumps}
     assert {key: getattr(known, key) for key in values} == expected
 
 
@@ -901,6 +928,15 @@ def test_services_on_one_host_share_a_lock_exactly_when_they_share_a_project(
 ) -> None:
     found = mistake(two(one, other))
     assert found.startswith(f"services.other.state_directory: {expected}")
+
+
+def test_services_without_compose_files_are_not_said_to_share_a_project() -> None:
+    parts = {"model": "compose", "hosts": ["vps"]}
+    services = {name: {**parts, "directory": f"/opt/{name}"} for name in ("one", "other")}
+    assert mistakes({**document(), "services": services}) == [
+        "services.one.compose_files: is missing",
+        "services.other.compose_files: is missing",
+    ]
 
 
 # Files

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from deployctl import workflow_events
 from deployctl.errors import UsageError
-from deployctl.inventory import ComposeService, Gates, Github, Host, parse
+from deployctl.inventory import ComposeService, Gates, Github, Host, PinnedKey, parse
 from deployctl.inventory.parser import from_document
 
 ROOT = Path(__file__).parents[3]
@@ -169,7 +169,10 @@ def test_the_example_is_valid_for_schema_and_parser() -> None:
         name="vps",
         address="vps",
         user="deploy",
-        host_key="SHA256:ReplaceThisWithWhatSshKeygenPrintsForTheKey",
+        host_key=PinnedKey(
+            "SHA256:ReplaceThisWithWhatSshKeygenPrintsForTheKey",
+            setting="hosts.vps.host_key in the inventory",
+        ),
     )
     (service,) = inventory.compose_services
     assert (service.name, service.directory) == ("enforcer-backend", "/opt/infra")

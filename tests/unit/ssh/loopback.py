@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import paramiko
 from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 
-from deployctl.ssh.hostkeys import fingerprint
+from deployctl.inventory.ssh_public_key import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 REFUSED_COMMAND = "refuse this"
 
@@ -206,12 +205,7 @@ class LoopbackServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.drop()

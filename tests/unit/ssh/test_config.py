@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployctl.errors import HostError
-from deployctl.inventory import Host
+from deployctl.inventory import Host, Jump
 from deployctl.ssh import config
 from deployctl.ssh.authentication import Credentials
-from deployctl.ssh.config import Jump, parse_jump
+from deployctl.ssh.config import parse_jump
 
 if TYPE_CHECKING:
     from deployctl.ssh.config import Target
@@ -84,7 +84,7 @@ def test_the_inventory_wins_over_ssh_config(home: Path) -> None:
         port=22,
         known_hosts=str(known),
         connect_timeout=7.0,
-        proxy_jump="none",
+        proxy_jump=(),
     )
 
     target = _resolve(
@@ -162,7 +162,8 @@ def test_the_first_jump_host_may_itself_be_behind_another() -> None:
 
 def test_the_inventorys_jump_host_wins() -> None:
     target = _resolve(
-        "Host *\n  ProxyJump other\nHost *\n  ProxyCommand nc", replace(HOST, proxy_jump="me@jump")
+        "Host *\n  ProxyJump other\nHost *\n  ProxyCommand nc",
+        replace(HOST, proxy_jump=(Jump("jump", "me"),)),
     )
     assert [jump.place.hostname for jump in target.jumps][-1] == "jump"
 
@@ -176,23 +177,27 @@ def _way(text: str, **host: object) -> list[tuple[str, int]]:
 
 @pytest.mark.parametrize(
     ("jump", "port"),
-    [("vps.example", 22), ("me@vps.example:22", 22), ("vps.example:2222", 2222)],
+    [
+        (Jump("vps.example"), 22),
+        (Jump("vps.example", "me", 22), 22),
+        (Jump("vps.example", port=2222), 2222),
+    ],
 )
 @pytest.mark.parametrize("text", ["", "Host *\n  ProxyJump vps.example\n"])
 def test_the_inventorys_jump_host_is_passed_also_at_the_hosts_own_address(
-    jump: str, port: int, text: str
+    jump: Jump, port: int, text: str
 ) -> None:
-    assert _way(text, port=2222, proxy_jump=jump)[-1] == ("vps.example", port)
+    assert _way(text, port=2222, proxy_jump=(jump,))[-1] == ("vps.example", port)
 
 
 def test_a_jump_host_that_the_inventory_names_twice_is_passed_twice() -> None:
     text = "Host *\n  ProxyJump second\n"
     twice = [("first", 22), ("second", 22), ("first", 22)]
-    assert _way(text, proxy_jump="first,second,first") == twice
+    assert _way(text, proxy_jump=(Jump("first"), Jump("second"), Jump("first"))) == twice
 
 
 def test_the_way_to_the_inventorys_jump_host_comes_from_ssh_config() -> None:
-    assert _way("Host gate\n  ProxyJump outer\n", proxy_jump="gate") == [
+    assert _way("Host gate\n  ProxyJump outer\n", proxy_jump=(Jump("gate"),)) == [
         ("outer", 22),
         ("gate", 22),
     ]
@@ -356,13 +361,13 @@ def test_a_known_hosts_file_that_is_missing_is_a_clear_error() -> None:
 @pytest.mark.parametrize(
     ("text", "jump"),
     [
-        ("jump", Jump(None, "jump", None)),
-        ("me@jump", Jump("me", "jump", None)),
-        ("me@jump.example:2222", Jump("me", "jump.example", 2222)),
-        ("ssh://me@jump:2222", Jump("me", "jump", 2222)),
-        ("me@[2001:db8::1]:2222", Jump("me", "2001:db8::1", 2222)),
-        ("2001:db8::1", Jump(None, "2001:db8::1", None)),
-        (" 203.0.113.7 ", Jump(None, "203.0.113.7", None)),
+        ("jump", Jump("jump")),
+        ("me@jump", Jump("jump", "me")),
+        ("me@jump.example:2222", Jump("jump.example", "me", 2222)),
+        ("ssh://me@jump:2222", Jump("jump", "me", 2222)),
+        ("me@[2001:db8::1]:2222", Jump("2001:db8::1", "me", 2222)),
+        ("2001:db8::1", Jump("2001:db8::1")),
+        (" 203.0.113.7 ", Jump("203.0.113.7")),
     ],
 )
 def test_a_jump_host_is_read(text: str, jump: Jump) -> None:
@@ -382,8 +387,8 @@ def test_what_is_no_jump_host_is_refused(text: str) -> None:
         ("", HOST, ("vps.example", 22)),
         ("Host *\n  SendEnv LANG LC_*\n", HOST, ("vps.example", 22)),
         ("", replace(HOST, port=2222), ("vps.example", 2222)),
-        ("", replace(HOST, proxy_jump="me@jump:2200,other"), ("jump", 2200)),
-        ("", replace(HOST, proxy_jump="none"), ("vps.example", 22)),
+        ("", replace(HOST, proxy_jump=(Jump("jump", "me", 2200), Jump("other"))), ("jump", 2200)),
+        ("", replace(HOST, proxy_jump=()), ("vps.example", 22)),
         ("Host x\n  HostName y\n", HOST, None),
         ("Host x\n\tproxyjump=y\n", HOST, None),
         ("Match all\n", HOST, None),
@@ -396,6 +401,6 @@ def test_the_first_contact_is_known_early_unless_ssh_config_may_change_it(
 
 
 def test_the_early_contact_is_the_one_that_is_resolved() -> None:
-    host = replace(HOST, proxy_jump="me@jump:2200,other", known_hosts=None)
+    host = replace(HOST, proxy_jump=(Jump("jump", "me", 2200), Jump("other")), known_hosts=None)
     first = _resolve("", host).jumps[0].place
     assert config.first_contact(host, "") == (first.hostname, first.port)

@@ -8,19 +8,13 @@ from hashlib import sha1
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from deployctl.errors import HostError
+from deployctl.inventory import PinnedKey
+from deployctl.inventory.ssh_public_key import fingerprint
 from deployctl.ssh.failures import Place
-from deployctl.ssh.hostkeys import (
-    HostKeyPolicy,
-    OtherKeyOfferedError,
-    Pin,
-    fingerprint,
-    known_keys,
-    parse_pin,
-)
+from deployctl.ssh.hostkeys import HostKeyPolicy
+from deployctl.ssh.known_hosts import known_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,32 +126,7 @@ def test_files_that_cannot_be_read_are_skipped(tmp_path: Path) -> None:
     assert [key.source for key in found] == [f"{good}:1"]
 
 
-@given(st.text(max_size=200))
-def test_no_text_makes_the_reader_fail(text: str) -> None:
-    assert parse_pin(text) is None or text
-
-
-@pytest.mark.parametrize(
-    ("text", "key_type"),
-    [
-        (fingerprint(ED25519), None),
-        (f"  {fingerprint(ED25519)}=\n", None),
-        (f"256 {fingerprint(ED25519)} root@vps (ED25519)", "ssh-ed25519"),
-        (f"ssh-ed25519 {ED25519_TEXT}", "ssh-ed25519"),
-        (f"ssh-ed25519 {ED25519_TEXT} root@vps", "ssh-ed25519"),
-        (f"vps.example ssh-ed25519 {ED25519_TEXT}", "ssh-ed25519"),
-    ],
-)
-def test_a_pin_is_read_in_every_form_that_tools_print(text: str, key_type: str | None) -> None:
-    assert parse_pin(text) == Pin(fingerprint(ED25519), key_type)
-
-
-@pytest.mark.parametrize("text", ["", "SHA256:tooshort", "MD5:aa:bb", "yes", "ssh-ed25519 AAAAx!"])
-def test_anything_else_is_no_pin(text: str) -> None:
-    assert parse_pin(text) is None
-
-
-def _policy(tmp_path: Path, text: str = "", pin: Pin | None = None) -> HostKeyPolicy:
+def _policy(tmp_path: Path, text: str = "", pin: PinnedKey | None = None) -> HostKeyPolicy:
     path = tmp_path / "known_hosts"
     path.write_text(text)
     return HostKeyPolicy(PLACE, pin, known_keys([path], PLACE.hostname, 22), is_jump=False)
@@ -170,7 +139,7 @@ def _refusal(policy: HostKeyPolicy, key_type: str, blob: bytes) -> HostError:
 
 
 def test_the_pinned_key_is_accepted(tmp_path: Path) -> None:
-    _policy(tmp_path, pin=Pin(fingerprint(ED25519))).check("ssh-ed25519", ED25519)
+    _policy(tmp_path, pin=PinnedKey(fingerprint(ED25519))).check("ssh-ed25519", ED25519)
 
 
 def test_a_known_key_is_accepted(tmp_path: Path) -> None:
@@ -220,14 +189,16 @@ def test_the_old_key_of_another_port_is_removed_under_the_name_it_was_found(tmp_
 
 def test_a_pin_wins_over_known_hosts(tmp_path: Path) -> None:
     text = f"203.0.113.7 ssh-ed25519 {OTHER_TEXT}\n"
-    policy = _policy(tmp_path, text, Pin(fingerprint(ED25519)))
+    policy = _policy(tmp_path, text, PinnedKey(fingerprint(ED25519)))
 
     assert _refusal(policy, "ssh-ed25519", OTHER).code == "host-key-mismatch"
     policy.check("ssh-ed25519", ED25519)
 
 
-@pytest.mark.parametrize("pin", [None, Pin(fingerprint(ED25519))])
-def test_a_revoked_key_is_refused_even_if_pinned_or_listed(tmp_path: Path, pin: Pin | None) -> None:
+@pytest.mark.parametrize("pin", [None, PinnedKey(fingerprint(ED25519))])
+def test_a_revoked_key_is_refused_even_if_pinned_or_listed(
+    tmp_path: Path, pin: PinnedKey | None
+) -> None:
     text = f"""
 203.0.113.7 ssh-ed25519 {ED25519_TEXT}
 @revoked * ssh-ed25519 {ED25519_TEXT}
@@ -249,27 +220,34 @@ def test_types_with_a_known_key_are_asked_for_first(tmp_path: Path) -> None:
 
 
 def test_a_pin_with_a_type_is_asked_for_first(tmp_path: Path) -> None:
-    policy = _policy(tmp_path, pin=Pin(fingerprint(RSA), "ssh-rsa"))
+    policy = _policy(tmp_path, pin=PinnedKey(fingerprint(RSA), "ssh-rsa"))
     assert policy.algorithms()[0] == "rsa-sha2-512"
 
 
 def test_a_pin_of_unknown_type_is_looked_for_among_all_types(tmp_path: Path) -> None:
-    policy = _policy(tmp_path, pin=Pin(fingerprint(RSA)))
+    policy = _policy(tmp_path, pin=PinnedKey(fingerprint(RSA)))
 
-    assert isinstance(_refusal(policy, "ssh-ed25519", ED25519), OtherKeyOfferedError)
+    assert policy.final(_refusal(policy, "ssh-ed25519", ED25519)) is None
     assert "ssh-ed25519" not in policy.algorithms()
     policy.check("ssh-rsa", RSA)
 
 
-def test_the_refusal_shows_the_key_that_the_host_prefers(tmp_path: Path) -> None:
-    policy = _policy(tmp_path, pin=Pin(fingerprint(OTHER)))
+def test_the_final_refusal_shows_the_key_that_the_host_prefers(tmp_path: Path) -> None:
+    policy = _policy(tmp_path, pin=PinnedKey(fingerprint(OTHER)))
     _refusal(policy, "ssh-ed25519", ED25519)
     _refusal(policy, "ssh-rsa", RSA)
 
-    assert policy.refusal is not None
-    assert fingerprint(ED25519) in policy.refusal.message
+    final = policy.final(HostError("ssh-incompatible", "no more keys"))
+
+    assert final is not None
+    assert final.code == "host-key-mismatch"
+    assert fingerprint(ED25519) in final.message
 
 
-def test_a_pin_with_a_type_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
-    policy = _policy(tmp_path, pin=Pin(fingerprint(OTHER), "ssh-ed25519"))
-    assert not isinstance(_refusal(policy, "ssh-ed25519", ED25519), OtherKeyOfferedError)
+@pytest.mark.parametrize(("shown", "blob"), [("ssh-ed25519", ED25519), ("ssh-rsa", RSA)])
+def test_a_pin_with_a_type_is_not_looked_for_elsewhere(
+    tmp_path: Path, shown: str, blob: bytes
+) -> None:
+    policy = _policy(tmp_path, pin=PinnedKey(fingerprint(OTHER), "ssh-ed25519"))
+    error = _refusal(policy, shown, blob)
+    assert policy.final(error) is error

@@ -1,13 +1,12 @@
-"""One `[hosts.NAME]` table → a `Host`, or what the environment lacks for it."""
+"""Settings that are written out in the inventory, or taken from the environment."""
 
 from __future__ import annotations
 
-import posixpath
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from deployctl.inventory import checks
-from deployctl.inventory.model import EnvironmentProblem, Host
 from deployctl.inventory.section import (
     Check,
     Mistake,
@@ -16,12 +15,11 @@ from deployctl.inventory.section import (
     T,
     WrongValueError,
     flag,
-    span,
     text,
-    whole_number,
     wrong,
 )
 from deployctl.inventory.text import key_path
+from deployctl.inventory.values.environment import EnvironmentProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,46 +62,23 @@ class EnvironmentValue(NamedTuple):
         raise ValueError("is not set")
 
 
-def read_host(
-    section: Section, environment: Mapping[str, str], secrets: set[str], *, inventory_path: str
-) -> Host | tuple[EnvironmentProblem, ...]:
-    """Read one host; what it lacks in the environment is returned, not a mistake in the file.
+@dataclass
+class Environment:
+    """Where an inventory is read: what its settings may refer to.
 
-    Args:
-        section: its table.
-        environment: where `{ env = "NAME" }` looks names up.
-        secrets: gets the names of the variables that secrets are taken from.
-        inventory_path: where relative local paths start.
+    Attributes:
+        variables: of the program's environment, where `{ env = "NAME" }` looks names up.
+        directory: of the inventory, where relative local paths start.
+        secret_variables: gets the name of each variable that a secret is taken from.
     """
-    settings = Settings(section, environment, secrets)
-    local_file = partial(
-        checks.local_file,
-        home=environment.get("HOME"),
-        base=posixpath.dirname(inventory_path),
-    )
-    host = Host(
-        name=str(section.path[-1]),
-        address=settings.text("address", checks.address, required=True) or "",
-        port=settings.value("port", whole_number(1, 65535), checks.port),
-        user=settings.text("user", checks.user),
-        private_key=settings.secret("ssh_key", checks.private_key),
-        private_key_source=settings.variables.get("ssh_key", ""),
-        passphrase=settings.secret("passphrase", checks.passphrase),
-        identity_file=settings.text("identity_file", local_file),
-        host_key=settings.text("host_key", checks.host_key),
-        host_key_source=settings.variables.get("host_key", ""),
-        known_hosts=settings.text("known_hosts", local_file),
-        proxy_jump=settings.text("proxy_jump", checks.proxy_jump),
-        connect_timeout=settings.value(
-            "connect_timeout", span(checks.positive_duration), checks.positive_duration
-        )
-        or Host.connect_timeout,
-        sudo=section.take("sudo", flag, stand_in=False),
-    )
-    section.refuse_both("ssh_key", "identity_file")
-    section.refuse_both("host_key", "known_hosts")
-    section.refuse_rest()
-    return tuple(settings.problems) or host
+
+    variables: Mapping[str, str]
+    directory: str
+    secret_variables: set[str] = field(default_factory=set)
+
+    def local_file(self, written: str) -> str:
+        """Accept a path on this computer; see `checks.local_file`."""
+        return checks.local_file(written, home=self.variables.get("HOME"), base=self.directory)
 
 
 class Settings:
@@ -112,19 +87,15 @@ class Settings:
     Attributes:
         problems: what the environment lacks.
         variables: name of the variable that a setting came from, by setting.
-        secrets: names of the variables that secrets come from; may be shared with other tables.
     """
 
-    def __init__(
-        self, section: Section, environment: Mapping[str, str], secrets: set[str] | None = None
-    ) -> None:
-        self.secrets = set() if secrets is None else secrets
+    def __init__(self, section: Section, environment: Environment) -> None:
         self.problems: list[EnvironmentProblem] = []
         self.variables: dict[str, str] = {}
         self._section = section
         self._environment = environment
 
-    def text(self, key: str, check: Check[str], *, required: bool = False) -> str | None:
+    def text(self, key: str, check: Check[T], *, required: bool = False) -> T | None:
         """Read a setting that is a string."""
         return self.value(key, text(check, _EXPECTED), check, required=required)
 
@@ -132,7 +103,7 @@ class Settings:
         """Read a setting that no file may hold, and whose text is taken as it is."""
         written = self._section.take(key, _environment_reader(_refuse_literal, None), None)
         if written:
-            self.secrets.add(written.variable)
+            self._environment.secret_variables.add(written.variable)
         return self._resolve(key, written, check) if written else None
 
     def value(
@@ -148,13 +119,13 @@ class Settings:
 
     def _resolve(self, key: str, source: EnvironmentValue, check: Check[T]) -> T | None:
         try:
-            found = source.look_up(self._environment)
+            found = source.look_up(self._environment.variables)
             if found is None:
                 return None
             self.variables[key] = source.variable
             return check(found)
         except ValueError as refusal:
-            missing = not self._environment.get(source.variable, "").strip()
+            missing = not self._environment.variables.get(source.variable, "").strip()
             setting = key_path((*self._section.path, key))
             self.problems.append(
                 EnvironmentProblem(source.variable, setting, str(refusal), missing=missing)

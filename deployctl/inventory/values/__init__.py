@@ -1,0 +1,1 @@
+"""What an inventory says, as frozen values."""
