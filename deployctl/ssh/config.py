@@ -8,9 +8,7 @@ plain value.
 from __future__ import annotations
 
 import getpass
-import grp
 import os
-import pwd
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -18,20 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployctl import suggest
 from deployctl.errors import HostError
 from deployctl.inventory import Host, Jump
+from deployctl.ssh.config_files import at_home, invalid, words
 from deployctl.ssh.failures import Place, printable
 
 SSH_PORT = 22
-_INCLUDE_DEPTH = 16  # as OpenSSH
 # Keywords that may send a connection elsewhere than to the address in the inventory.
 _ROUTING = re.compile(
     r"^\s*(hostname|port|proxyjump|proxycommand|match|canonicalizehostname|connecttimeout)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _TOKEN = re.compile(r"%[%di]|\$\{(\w+)\}")
-_KEYWORD = re.compile(r"^\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*$")
 
 
 @dataclass(frozen=True)
@@ -86,109 +82,12 @@ def parse_jump(text: str) -> Jump:
     return Jump(found[2] or found[3], found[1], int(found[4]) if found[4] else None)
 
 
-def at_home(name: str) -> Path:
-    """Return a path with its ~ filled in; one where no file is, if there is no such user."""
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:
-        return Path("/", name)
-
-
-def read(path: Path | None) -> str:
-    """Return the text of the ssh_config files with all Include lines resolved.
-
-    Args:
-        path: a file used instead of the user's and the system's.
-    """
-    user = at_home("~/.ssh")
-    if path is not None:
-        return _expand(path, user)
-    system = Path("/etc/ssh")
-    return _expand(user / "config", user, ours=True) + _expand(system / "ssh_config", system)
-
-
-def _expand(
-    path: Path, base: Path, block: str = "Host *", depth: int = 0, *, ours: bool = False
-) -> str:
-    """Return a file's text, with the files that it includes; paramiko ignores Include.
-
-    Args:
-        path: the file.
-        base: directory of relative names.
-        block: the Host or Match line that the text stands under.
-        depth: how many files include it.
-        ours: whether it is the user's own: then nobody else may write into it.
-
-    Raises:
-        HostError: ssh-config-invalid.
-    """
-    try:
-        text = path.read_text("utf-8", "surrogateescape")
-        writable = ours and _writable_by_others(path)
-    except OSError:
-        return ""
-    if writable:  # whoever can write here can let programs run
-        raise _invalid(
-            ValueError(f"other users of this computer may change {path}"),
-            suggest.hint(
-                "look for what is not yours in it, and then:",
-                suggest.typed("chmod", "go-w", str(path)),
-            ),
-        )
-    lines = [block]
-    for line in text.splitlines():
-        found = _KEYWORD.match(line)
-        keyword = found[1].lower() if found else ""
-        if keyword in ("host", "match"):
-            block = line
-        if found and keyword == "include" and depth < _INCLUDE_DEPTH:
-            parts = _included(found[2], base)
-            lines += [_expand(part, base, block, depth + 1, ours=ours) for part in parts]
-            lines.append(block)  # what follows belongs to this file's block again
-        else:
-            lines.append(line)
-    return "\n".join([*lines, ""])
-
-
-def _writable_by_others(path: Path) -> bool:
-    """Whether it is, by the rule of Debian's ssh: a group that has only the user in it is his."""
-    status = path.stat()
-    if status.st_uid not in (0, os.getuid()) or status.st_mode & 0o002:
-        return True
-    return bool(status.st_mode & 0o020) and not _is_ours_alone(status.st_gid)
-
-
-def _is_ours_alone(group: int) -> bool:
-    try:
-        ours = pwd.getpwuid(os.getuid()).pw_name
-        members = grp.getgrgid(group).gr_mem
-    except KeyError:
-        return False
-    logins = [user.pw_name for user in pwd.getpwall() if user.pw_gid == group]
-    return {*members, *logins} == {ours}
-
-
-def _included(patterns: str, base: Path) -> list[Path]:
-    files: list[Path] = []
-    for pattern in _words(patterns):
-        path = base / at_home(pattern)
-        files += sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    return files
-
-
-def _words(text: str) -> list[str]:
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()
-
-
 def first_contact(host: Host, config: str) -> tuple[str, int] | None:
     """Return host name and port of the first TCP connection, if that is certain without paramiko.
 
     Args:
         host: from the inventory.
-        config: what `read` returned.
+        config: what `config_files.read` returned.
     """
     if _ROUTING.search(config):
         return None
@@ -203,7 +102,7 @@ def resolve(host: Host, config: str) -> Target:
 
     Args:
         host: from the inventory.
-        config: what `read` returned.
+        config: what `config_files.read` returned.
 
     Raises:
         HostError: ssh-config-invalid, jump-invalid, user-unknown or known-hosts-unreadable.
@@ -303,18 +202,8 @@ def _look_up(config: str, start: Jump) -> Mapping[str, Any]:
         parsed = paramiko.SSHConfig.from_text("\n".join([*ours, config]))
         found: Mapping[str, Any] = parsed.lookup(start.name)
     except (paramiko.SSHException, ValueError, KeyError, OSError) as error:
-        raise _invalid(error) from error
+        raise invalid(error) from error
     return found
-
-
-def _invalid(error: Exception, hint: str = "") -> HostError:
-    return HostError(
-        "ssh-config-invalid",
-        f"cannot use your ssh_config: {printable(str(error))}",
-        hint=hint
-        or "`ssh -G HOST` shows what OpenSSH makes of it; docs/inventory.md#your-ssh_config says "
-        "what deployctl does not know",
-    )
 
 
 def _local_user(label: str) -> str:
@@ -350,7 +239,7 @@ def _known_hosts(host: Host, found: Mapping[str, Any]) -> tuple[Path, ...]:
 
 def _files(names: str) -> tuple[Path, ...]:
     """Return the files that a value names; "none" is a value, too."""
-    return tuple(_file(name) for name in _words(names) if name.lower() != "none")
+    return tuple(_file(name) for name in words(names) if name.lower() != "none")
 
 
 def _file(name: str) -> Path:
@@ -375,7 +264,7 @@ def _agent(value: str | None) -> str | None:
 def _proxy_command(found: Mapping[str, Any]) -> str | None:
     command: str | None = found.get("proxycommand")
     if command and (found.get("proxyusefdpass") or "").lower() == "yes":
-        raise _invalid(
+        raise invalid(
             ValueError("ProxyUseFdpass is not supported"),
             "use a ProxyCommand that passes the data on itself (nc without -F), or a ProxyJump",
         )

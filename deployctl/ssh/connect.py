@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
-from deployctl.ssh import config, failures
-from deployctl.ssh.authentication import Credentials, KeyAuthentication
+from deployctl.ssh import config, config_files, failures
+from deployctl.ssh.authentication import KeyAuthentication
+from deployctl.ssh.credentials import Credentials
 from deployctl.ssh.hostkeys import HostKeyPolicy
 from deployctl.ssh.known_hosts import known_keys
 from deployctl.ssh.revocations import read_revocations
@@ -51,7 +52,7 @@ def connect(host: Host, *, ssh_config: Path | None = None) -> Session:
         HostError: the host cannot be reached or trusted, or does not let us in; `code` tells
             which.
     """
-    text = config.read(ssh_config)
+    text = config_files.read(ssh_config)
     contact = config.first_contact(host, text)
     # Made while paramiko is being imported, which takes longer than most connections.
     early = EarlyConnection(*contact, host.connect_timeout) if contact else None

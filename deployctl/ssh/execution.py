@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from deployctl.command import Completed
 from deployctl.ssh.background import Task
 from deployctl.ssh.failures import printable
-from deployctl.ssh.output import Head, Lines, Tail
+from deployctl.ssh.streams import Head, Lines, Tail
 
 MAX_STDOUT = 8 * 1024 * 1024  # bytes; a hostile host must not fill the memory
 MAX_STDERR = 64 * 1024
@@ -34,7 +34,7 @@ class DeadlinePassedError(Exception):
     """The command did not end in time."""
 
 
-class LinkDeadError(Exception):
+class DeadConnectionError(Exception):
     """The connection is dead; the text says how that was noticed."""
 
 
@@ -81,7 +81,7 @@ class Watch:
         """Return if there is reason to go on waiting.
 
         Raises:
-            DeadlinePassedError, LinkDeadError: there is none.
+            DeadlinePassedError, DeadConnectionError: there is none.
         """
         now = time.monotonic()
         if now >= self._deadline:
@@ -94,9 +94,9 @@ class Watch:
         elif self._asked.done and self._transport.is_active():
             self.heard()
         elif now - self._asked_at >= NO_ANSWER:
-            raise LinkDeadError(f"no sign of life for {self.silence:.0f} s")
+            raise DeadConnectionError(f"no sign of life for {self.silence:.0f} s")
 
-    def link_died(self) -> bool:
+    def connection_ended(self) -> bool:
         """Whether the connection itself has ended, for a channel that was just closed."""
         self._transport.join(_MOMENT)  # its thread closes the channels before it ends
         return not self._transport.is_active()
@@ -105,7 +105,8 @@ class Watch:
         """Return the task's result.
 
         Raises:
-            DeadlinePassedError, LinkDeadError: as `check`; also if the task broke with the link.
+            DeadlinePassedError, DeadConnectionError: as `check`; also if the task broke with the
+                connection.
             RequestRefusedError: the host refused.
         """
         import paramiko
@@ -116,8 +117,8 @@ class Watch:
             result = task.result()
         except (paramiko.SSHException, EOFError, OSError) as error:
             reason = printable(str(error)) or type(error).__name__
-            if self.link_died():
-                raise LinkDeadError(reason) from error
+            if self.connection_ended():
+                raise DeadConnectionError(reason) from error
             raise RequestRefusedError(reason) from error
         self.heard()
         return result
@@ -156,7 +157,7 @@ class Execution:
         """Read until the command has ended.
 
         Raises:
-            DeadlinePassedError, LinkDeadError: it did not, or nobody knows.
+            DeadlinePassedError, DeadConnectionError: it did not, or nobody knows.
         """
         if self._stdin:
             self._send(self._stdin)
@@ -211,7 +212,7 @@ class Execution:
     def _completed(self) -> Completed:
         channel = self._channel
         if channel.exit_status < 0:
-            raise LinkDeadError("the host closed the channel without an exit status")
-        if channel.closed and not channel.eof_received and self._watch.link_died():
-            raise LinkDeadError("the output is incomplete")
+            raise DeadConnectionError("the host closed the channel without an exit status")
+        if channel.closed and not channel.eof_received and self._watch.connection_ended():
+            raise DeadConnectionError("the output is incomplete")
         return Completed(channel.exit_status, bytes(self._stdout), bytes(self._stderr))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
 from deployctl.ssh.background import Task
 from deployctl.ssh.execution import (
+    DeadConnectionError,
     DeadlinePassedError,
     Execution,
-    LinkDeadError,
     RequestRefusedError,
     Watch,
 )
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from deployctl.inventory import Host
     from deployctl.ssh.execution import OnLine
 
-# Seconds to wait for a channel, an hour by default. Longer than it takes to notice a dead link,
-# so that this is what is reported.
+# Seconds to wait for a channel, an hour by default. Longer than it takes to notice that nobody is
+# there any more, so that this is what is reported.
 CHANNEL_TIMEOUT = 30.0
 
 
@@ -92,30 +93,33 @@ class Session:
         """
         watch = Watch(self._transport, timeout)
         try:
-            channel = self._take_channel(watch)
-            try:
+            with closing(self._take_channel(watch)) as channel:  # after Ctrl-C, too
                 self._start(channel, command, watch)
                 if meanwhile is not None:
                     meanwhile()
                 execution = Execution(channel, watch, on_line, answers=answers, stdin=command.stdin)
                 return execution.finish()
-            finally:  # after Ctrl-C, too
-                channel.close()
         except DeadlinePassedError:
-            raise CommandTimeoutError(
-                "command-timeout",
-                f"a command on {self.host.name} did not end within {timeout:g} s",
-                hint="look at the host's load, memory and disks",
-                state="the command may still be running there",
-            ) from None
-        except LinkDeadError as error:
+            raise self._timed_out(timeout) from None
+        except DeadConnectionError as error:
             self._transport.close()
-            raise ConnectionLostError(
-                "connection-lost",
-                f"the connection to {self.host.name} broke while a command ran there: {error}",
-                hint="check the network, then look at what runs there:\ndeployctl status",
-                state="whether the command ended there is not known",
-            ) from error
+            raise self._lost(error) from error
+
+    def _timed_out(self, timeout: float) -> CommandTimeoutError:
+        return CommandTimeoutError(
+            "command-timeout",
+            f"a command on {self.host.name} did not end within {timeout:g} s",
+            hint="look at the host's load, memory and disks",
+            state="the command may still be running there",
+        )
+
+    def _lost(self, error: DeadConnectionError) -> ConnectionLostError:
+        return ConnectionLostError(
+            "connection-lost",
+            f"the connection to {self.host.name} broke while a command ran there: {error}",
+            hint="check the network, then look at what runs there:\ndeployctl status",
+            state="whether the command ended there is not known",
+        )
 
     def _open_channel(self) -> Task[Any]:
         return Task(self._transport.open_session, timeout=CHANNEL_TIMEOUT)

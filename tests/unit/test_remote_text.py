@@ -42,7 +42,7 @@ from deployctl.compose.project import Configuration
 from deployctl.errors import DeployctlError
 from deployctl.situation import Situation
 from deployctl.ssh import failures, known_hosts
-from deployctl.ssh.output import Head, Lines, Tail
+from deployctl.ssh.streams import Head, Lines, Tail
 from tests.unit import build
 
 Parser = Callable[[bytes], object]

@@ -13,9 +13,9 @@ import pytest
 
 from deployctl.errors import HostError
 from deployctl.inventory import Host, Jump
-from deployctl.ssh import config
-from deployctl.ssh.authentication import Credentials
+from deployctl.ssh import config, config_files
 from deployctl.ssh.config import parse_jump
+from deployctl.ssh.credentials import Credentials
 
 if TYPE_CHECKING:
     from deployctl.ssh.config import Target
@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _resolve(text: str, host: Host = HOST) -> Target:
     path = Path("~/config").expanduser()
     path.write_text(text)
-    return config.resolve(host, config.read(path))
+    return config.resolve(host, config_files.read(path))
 
 
 def test_without_ssh_config_the_defaults_are_those_of_ssh(home: Path) -> None:
@@ -295,11 +295,11 @@ def test_a_home_of_nobody_is_no_bug() -> None:
 def test_an_ssh_config_that_others_may_change_is_not_used(home: Path, name: str, mode: int) -> None:
     (home / ".ssh/config").write_text("Include included\n")
     (home / ".ssh/included").write_text("Port 2222\n")
-    assert config.resolve(HOST, config.read(None)).place.port == 2222
+    assert config.resolve(HOST, config_files.read(None)).place.port == 2222
     (home / ".ssh" / name).chmod(mode)
 
     with pytest.raises(HostError, match="other users") as caught:
-        config.read(None)
+        config_files.read(None)
 
     assert caught.value.code == "ssh-config-invalid"
     assert caught.value.hint.endswith(f"chmod go-w {home}/.ssh/{name}")
@@ -321,9 +321,9 @@ def test_a_group_may_change_an_ssh_config_if_only_the_user_is_in_it(
 
     if refused:
         with pytest.raises(HostError, match="other users"):
-            config.read(None)
+            config_files.read(None)
     else:
-        assert "Port 2222" in config.read(None)
+        assert "Port 2222" in config_files.read(None)
 
 
 def test_include_is_followed_and_belongs_to_its_block(home: Path) -> None:
@@ -343,7 +343,7 @@ def test_an_include_of_itself_ends(home: Path) -> None:
 
 
 def test_a_missing_file_is_an_empty_one(home: Path) -> None:
-    assert config.read(home / "missing") == ""
+    assert config_files.read(home / "missing") == ""
 
 
 def test_a_file_that_cannot_be_parsed_is_a_clear_error() -> None:

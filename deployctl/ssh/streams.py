@@ -5,43 +5,32 @@ from __future__ import annotations
 MAX_LINE = 1024 * 1024  # bytes of a line that are passed on
 
 
-class Head:
-    """The first bytes of a stream.
-
-    Args:
-        limit: bytes kept.
-    """
+class _Part:
+    """A part of a stream, of at most `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._kept = bytearray()
+
+    def __bytes__(self) -> bytes:
+        return bytes(self._kept)
+
+
+class Head(_Part):
+    """The first bytes of a stream."""
 
     def add(self, chunk: bytes) -> None:
         """Append a part of the stream."""
         self._kept += chunk[: self._limit - len(self._kept)]
 
-    def __bytes__(self) -> bytes:
-        return bytes(self._kept)
 
-
-class Tail:
-    """The last bytes of a stream.
-
-    Args:
-        limit: bytes kept.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept = bytearray()
+class Tail(_Part):
+    """The last bytes of a stream."""
 
     def add(self, chunk: bytes) -> None:
         """Append a part of the stream."""
         self._kept += chunk
         del self._kept[: -self._limit]
-
-    def __bytes__(self) -> bytes:
-        return bytes(self._kept)
 
 
 class Lines:
