@@ -8,8 +8,10 @@ bin := .venv/bin
 # The tests wait for containers half of the time.
 workers := $(shell expr $$(nproc) + 1)
 pytest := $(bin)/pytest -q -n $(workers) --dist worksteal
-shell_files := deployctl/compose/host/*.sh tests/scripts/fake/d* tests/scripts/fake/fault \
+host_scripts := deployctl/compose/host/*.sh deployctl/compose/host/transaction/*.sh
+shell_files := tests/scripts/fake/d* tests/scripts/fake/fault \
 	tests/scripts/fake/mv tests/scripts/fake/hurried/timeout
+vps_files := $(shell grep -rl '^\#!/bin/sh' tests/vps/rootfs)
 bash_files := scripts/* .ci/run tests/faults/gate.sh
 
 help: ## Show what can be made
@@ -58,9 +60,10 @@ lint:
 	$(bin)/ruff check --quiet
 	$(bin)/mypy --no-error-summary
 	$(bin)/lint-imports --no-cache >/dev/null || $(bin)/lint-imports
-	$(bin)/shellcheck $(shell_files) $(bash_files)
-	$(bin)/shfmt -d -i 4 -ci $(shell_files)
-	$(bin)/shfmt -d -i 2 $(bash_files)
+	scripts/lint-host-scripts
+	$(bin)/shellcheck $(shell_files) $(vps_files) $(bash_files)
+	$(bin)/shfmt -d -i 4 -ci $(host_scripts) $(shell_files)
+	$(bin)/shfmt -d -i 2 $(vps_files) $(bash_files)
 
 bench: ## Measure deployctl against one hand-typed SSH session; OPTIONS='…' for it
 	@scripts/ensure-venv
@@ -72,8 +75,8 @@ lock: ## Resolve the locked requirements anew
 format: ## Format the code
 	@$(bin)/ruff format
 	@$(bin)/ruff check --fix
-	@$(bin)/shfmt -w -i 4 -ci $(shell_files)
-	@$(bin)/shfmt -w -i 2 $(bash_files)
+	@$(bin)/shfmt -w -i 4 -ci $(host_scripts) $(shell_files)
+	@$(bin)/shfmt -w -i 2 $(vps_files) $(bash_files)
 
 clean: ## Remove what the other targets made here
 	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

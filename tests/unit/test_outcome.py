@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from deployctl import errors, outcome
+from deployctl.compose.host.script import script_text
 from deployctl.compose.host.transact import RunEvents
 from deployctl.errors import DeployctlError
 from deployctl.outcome import Asked
@@ -185,7 +185,7 @@ def test_a_reason_that_is_not_known_is_not_guessed() -> None:
 
 
 def test_every_reason_of_the_script_has_words() -> None:
-    script = files("deployctl").joinpath("compose/host/transact.sh").read_text()
+    script = script_text("transact.sh")
     given = set(re.findall(r"fail ([a-z-]+)", script)) | set(
         re.findall(r"outlook=([a-z-]+)", script)
     )

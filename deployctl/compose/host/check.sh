@@ -6,11 +6,6 @@
 #   KEPT_REPOSITORY  our own name for the service's images, whose sizes are asked for
 #
 # The lines printed are facts, as in probe.sh.
-set -u
-LC_ALL=C
-export LC_ALL
-
-docker_limit=30 # seconds for one docker call
 
 main() {
     state=$1 kept_repository=$2
@@ -24,22 +19,6 @@ main() {
     emit blocked blocked_lock
 }
 
-# Prints fact NAME with what COMMAND says on its standard output, and its exit status.
-emit() {
-    name=$1
-    shift
-    printf '{"fact":"%s","output":"' "$name"
-    { status=$({ {
-        "$@"
-        echo $? >&3
-    } | base64 | tr -d '\n' >&4; } 3>&1); } 4>&1
-    printf '","status":%s}\n' "$status"
-}
-
-limited() {
-    timeout -k 5 "$docker_limit" "$@"
-}
-
 image_sizes() {
     ids=$(limited docker image ls -q --no-trunc "$kept_repository") || return
     # Word splitting is wanted: the ids are hex digits.
@@ -51,13 +30,9 @@ image_disk() {
     root=$(limited docker info --format '{{.DockerRootDir}}') && df -Pk "$root"
 }
 
-# Of the nearest directory that is there: a first run makes the others.
+# A first run makes what is not there yet.
 state_disk() {
-    there=$state
-    until [ -e "$there" ]; do
-        there=$(dirname "$there")
-    done
-    df -Pk "$there"
+    df -Pk "$(nearest_directory "$state")"
 }
 
 # What transact.sh has set aside there for the outcome, in bytes; nothing: it is used up, or was

@@ -14,11 +14,7 @@
 # If the pull moves IMAGE to other content, it is put back before this returns: a refused deploy
 # leaves no tag that stands for something else than it did. The lines printed are facts, as in
 # probe.sh; those called "layer" say how far the pull is, while it goes on.
-set -u
-LC_ALL=C
-export LC_ALL
 
-docker_limit=30 # seconds for one docker call other than the pull
 cosign_limit=60 # seconds for one digest; fetch_command waits for five
 login_blocks=4  # of 4 KiB: what a login takes at most
 
@@ -345,22 +341,6 @@ verify() {
 }
 
 # ---------------------------------------------------------------- docker
-
-# Prints fact NAME with what COMMAND says on its standard output, and its exit status.
-emit() {
-    name=$1
-    shift
-    printf '{"fact":"%s","output":"' "$name"
-    { status=$({ {
-        "$@"
-        echo $? >&3
-    } | base64 7>&- 8>&- | tr -d '\n' 7>&- 8>&- >&4; } 3>&1); } 4>&1
-    printf '","status":%s}\n' "$status"
-}
-
-limited() {
-    timeout -k 5 "$docker_limit" "$@"
-}
 
 image_id() {
     limited docker image inspect --format '{{.ID}}' "$1" 2>/dev/null

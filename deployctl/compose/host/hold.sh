@@ -10,9 +10,6 @@
 # The run's lock is not taken: a hold must be set at once, whatever is under way. It stops every
 # run that has not checked for it yet, and transact.sh does that under the lock. Who holds the
 # lock when the hold is there is said, because that run may have begun.
-set -u
-LC_ALL=C
-export LC_ALL
 umask 077
 
 main() {
@@ -102,10 +99,6 @@ show_hold() {
     fi
 }
 
-encode() {
-    base64 | tr -d '\n'
-}
-
 # answer OUTCOME: what was done, the hold that was there before, and the one that is there now.
 answer() {
     printf '{"outcome":"%s","before":%s,"now":%s}\n' "$1" "$before" "$(show_hold)"
@@ -123,7 +116,6 @@ answer_refused() {
 
 say_holder() {
     look_at_lock
-    # shellcheck disable=SC2154 # look_at_lock has set it
     if [ "$lock" = held ] && ! holder_is_done; then
         printf '{"outcome":"busy","holder":"%s"}\n' "$(encode <"$state/lock")"
     fi

@@ -2,9 +2,9 @@
 # Part of probe.sh, transact.sh, hold.sh and check.sh, which are sent with it in front: who holds
 # the lock. A run holds it on descriptor 9, which its shell keeps as one from 10 on while it calls
 # something that shall not have it; whatever else holds it is a stranger.
-# shellcheck disable=SC2034,SC2154 # state and lock are the script's
 
 # Sets lock to free, held (by a run) or stranger. One run may end and another begin while it is looked for.
+# shellcheck disable=SC2034 # check.sh does not call it
 look_at_lock() {
     lock=free looks=0
     while [ -r "$state/lock" ] && ! (flock -n -s 9) 9<"$state/lock"; do

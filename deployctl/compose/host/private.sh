@@ -1,7 +1,6 @@
 #!/bin/sh
 # Part of transact.sh, hold.sh and check.sh, which are sent with it in front: what deployctl keeps
 # on the host is its owner's alone. Whoever can open a file for reading can hold its lock.
-# shellcheck disable=SC2154 # state is the script's
 
 # Directories on the way to it are for everybody, as they always were.
 make_state() {

@@ -9,11 +9,7 @@
 #
 # Each line of the output is one fact, a JSON object: {"fact": NAME, …}. What a command or a
 # file says travels as base64, byte for byte, because nothing on the host is trusted to be text.
-set -u
-LC_ALL=C
-export LC_ALL
 
-docker_limit=30      # seconds for one docker call
 history_bytes=262144 # of the history's end; about 200 runs
 
 main() {
@@ -31,22 +27,6 @@ main() {
         state_facts
         cat
     }
-}
-
-# Prints fact NAME with what COMMAND says on its standard output, and its exit status.
-emit() {
-    name=$1
-    shift
-    printf '{"fact":"%s","output":"' "$name"
-    { status=$({ {
-        "$@"
-        echo $? >&3
-    } | base64 | tr -d '\n' >&4; } 3>&1); } 4>&1
-    printf '","status":%s}\n' "$status"
-}
-
-limited() {
-    timeout -k 5 "$docker_limit" "$@"
 }
 
 host_fact() {
@@ -286,17 +266,9 @@ state_access_fact() {
     if [ -e "$state" ]; then
         [ -w "$state" ] || access=not-writable
     else
-        can_be_made "$state" || access=not-there
+        [ -w "$(nearest_directory "$state")" ] || access=not-there
     fi
     printf '{"fact":"state","access":"%s"}\n' "$access"
-}
-
-can_be_made() {
-    parent=$1
-    while ! [ -e "$parent" ]; do
-        parent=$(dirname "$parent")
-    done
-    [ -w "$parent" ]
 }
 
 # Whether logind kills what this user leaves running when the SSH session ends: setsid does

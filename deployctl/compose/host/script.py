@@ -12,12 +12,19 @@ from pathlib import Path
 from deployctl.command import Command
 
 _HERE = Path(__file__).parent
-# Functions that scripts share; they are sent in front.
-_PARTS = {
-    "probe.sh": ("env_file.sh", "lock.sh"),
-    "transact.sh": ("env_file.sh", "private.sh", "lock.sh"),
-    "hold.sh": ("private.sh", "lock.sh"),
-    "check.sh": ("private.sh", "lock.sh"),
+# What each script is joined from, in this order: functions, and in the last one the call of main.
+FILES = {
+    "probe.sh": ("prelude.sh", "env_file.sh", "lock.sh", "probe.sh"),
+    "fetch.sh": ("prelude.sh", "fetch.sh"),
+    "transact.sh": (
+        *("prelude.sh", "env_file.sh", "private.sh", "lock.sh"),
+        *("transaction/begin.sh", "transaction/follow.sh", "transaction/change.sh"),
+        *("transaction/containers.sh", "transaction/health.sh", "transaction/restore.sh"),
+        *("transaction/persist.sh", "transaction/record.sh", "transaction/prune.sh"),
+        *("transaction/events.sh", "transaction/clock.sh", "transact.sh"),
+    ),
+    "hold.sh": ("prelude.sh", "private.sh", "lock.sh", "hold.sh"),
+    "check.sh": ("prelude.sh", "private.sh", "lock.sh", "check.sh"),
 }
 
 
@@ -34,5 +41,4 @@ def command_with_its_text(name: str, *words: str) -> Command:
 @cache
 def script_text(name: str) -> str:
     """Return a script as it is sent."""
-    files = (*_PARTS.get(name, ()), name)
-    return "".join((_HERE / file).read_text(encoding="utf-8") for file in files)
+    return "".join((_HERE / file).read_text(encoding="utf-8") for file in FILES[name])

@@ -1,0 +1,65 @@
+#!/bin/sh
+# Part of transact.sh: the outcome and the history.
+
+# settle EVENT: the outcome, first in the history, then for those who follow.
+settle() {
+    append "$1" || event '{"event":"not-recorded"}'
+    mark_outcome || { free_reserve && mark_outcome; } || rm -f "$run_directory/outcome.new"
+}
+
+mark_outcome() {
+    printf '%s\n' "$entry" >"$run_directory/outcome.new" &&
+        mv "$run_directory/outcome.new" "$run_directory/outcome"
+}
+
+append() {
+    append_line "$1" "$record"
+}
+
+# append_line EVENT FIELDS: FIELDS is JSON without its braces, made by the client.
+append_line() {
+    entry=$(printf '{"v":1,"seq":%s,"at":"%s","event":"%s",%s,"reason":"%s","seconds":%s}' \
+        "$seq" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$reason" "$(seconds_since_start)")
+    size_before=$(($(wc -c <"$history")))
+    if ! append_synced; then
+        # The disk is full: this is what the reserve is for.
+        free_reserve
+        is_appended || { take_back_half_a_line && append_synced; } || {
+            take_back_half_a_line
+            return 1
+        }
+    fi
+    seq=$((seq + 1))
+}
+
+# What there was room for. Nobody else appends: the lock is held.
+take_back_half_a_line() {
+    dd if=/dev/null of="$history" bs=1 seek="$size_before" conv=fsync 2>/dev/null
+}
+
+# Whether only the syncing failed: the same line twice would look like a line put in by hand.
+is_appended() {
+    [ "$(tail -n 1 "$history")" = "$entry" ] && sync "$history"
+}
+
+# One write, so that a line is there whole or torn, never mixed; then on the disk. A torn end of
+# an earlier write is closed first, never glued to.
+append_synced() {
+    newline=
+    if [ -s "$history" ] && [ "$(tail -c 1 "$history" | wc -l)" -eq 0 ]; then
+        newline='
+'
+    fi
+    if dd if=/dev/null of=/dev/null oflag=append 2>/dev/null; then
+        printf '%s%s\n' "$newline" "$entry" |
+            dd of="$history" bs=64k oflag=append conv=notrunc,fsync 2>/dev/null
+    else
+        # A BusyBox without oflag.
+        printf '%s%s\n' "$newline" "$entry" >>"$history" && sync "$history"
+    fi
+}
+
+keep_configuration() {
+    mkdir -p "$state/releases/$service" &&
+        mv "$run_directory/release.yml" "$state/releases/$service/$run.yml"
+}
