@@ -107,6 +107,14 @@ def test_all_broken_files_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_more_files_than_any_repository_has_are_an_error(tmp_path: Path) -> None:
+    for number in range(501):
+        (tmp_path / f"{number}.yml").touch()
+
+    with pytest.raises(UsageError, match="more than 500"):
+        lint(tmp_path, "main")
+
+
 @pytest.mark.parametrize("name", ["", "missing", "file.txt"])
 def test_a_directory_without_workflows_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.txt").write_text("no directory")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from deployctl.lint.chain import Chain, DeployStep
 from deployctl.lint.findings import Place
-from deployctl.lint.rules.rule import Breach, rule
+from deployctl.lint.rules.rule import Breach, Finder, rule
 from deployctl.lint.runs.jobs import Instance, Position, steps_of
 from deployctl.lint.sources.source import Kind, Source
 from deployctl.lint.steps.script import place_in, script_of
@@ -104,42 +104,39 @@ def _computations(instance: Instance) -> Iterator[tuple[Place, Position | None]]
                 yield place_in(step, command), position
 
 
-@rule(
+def _given(kind: Kind) -> Finder:
+    """Return what finds the deploys that are given a tag of one kind."""
+
+    def find(chain: Chain) -> Iterator[Breach]:
+        for each in chain.deploys:
+            for source in each.tag_sources:
+                if source.kind is kind:
+                    yield Breach(source.place, f"the deploy of {each.service} gets {source.what}")
+
+    return find
+
+
+_mutable = rule(
     "tag-mutable",
     title="A deploy is never given latest, a branch or a version",
     why="Such a name points to other content over time: nobody can tell what runs.",
     fix="pass the output of the step that computes sha-${GITHUB_SHA::7}",
-)
-def _mutable(chain: Chain) -> Iterator[Breach]:
-    return _given(Kind.MUTABLE, chain)
+)(_given(Kind.MUTABLE))
 
-
-@rule(
+_literal = rule(
     "tag-literal",
     title="A deploy is not given a tag that is written into the workflow",
     why="It gets stale: every push deploys the same old image.",
     fix="pass the output of the step that computes it; to go back, use rollback",
-)
-def _literal(chain: Chain) -> Iterator[Breach]:
-    return _given(Kind.LITERAL, chain)
+)(_given(Kind.LITERAL))
 
-
-@rule(
+_foreign = rule(
     "tag-foreign",
     title="The tag comes from the job that built and scanned the image",
     why="A tag typed by hand or kept in a variable was never looked at by this run's scan.",
     fix="pass the output of the job that built and scanned the image; "
     "to go back to a tag, use rollback",
-)
-def _foreign(chain: Chain) -> Iterator[Breach]:
-    return _given(Kind.FOREIGN, chain)
-
-
-def _given(kind: Kind, chain: Chain) -> Iterator[Breach]:
-    for each in chain.deploys:
-        for source in each.tag_sources:
-            if source.kind is kind:
-                yield Breach(source.place, f"the deploy of {each.service} gets {source.what}")
+)(_given(Kind.FOREIGN))
 
 
 RULES = (_recomputed, _mutable, _literal, _foreign)
