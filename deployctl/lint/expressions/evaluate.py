@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from deployctl.lint.expressions.tree import (
     Access,
@@ -43,6 +44,14 @@ Lookup: TypeAlias = Callable[[Path], Value]
 Status: TypeAlias = Callable[[str], "bool | None"]
 """Whether `success`, `failure`, `cancelled` or `always` holds; None: it may."""
 
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 STATUS_FUNCTIONS = frozenset({"success", "failure", "cancelled", "always"})
 
 
@@ -79,8 +88,8 @@ class Evaluator:
                 return self._named(expression)
             case And(operands) | Or(operands):
                 return self._first(operands, until=isinstance(expression, Or))
-            case Compare(operator, left, right):
-                return compare(operator, self.value(left), self.value(right))
+            case Compare(sign, left, right):
+                return compare(sign, self.value(left), self.value(right))
             case Call(function, arguments) if function not in STATUS_FUNCTIONS:
                 return call(function, [self.value(each) for each in arguments])
             case Joined(pieces):
@@ -128,34 +137,15 @@ def is_true(value: Plain) -> bool:
     return isinstance(value, tuple) or bool(value)
 
 
-def compare(operator: str, left: Value, right: Value) -> Value:
+def compare(sign: str, left: Value, right: Value) -> Value:
     """Compare two values as GitHub does."""
     if left is UNKNOWN or right is UNKNOWN:
         return UNKNOWN
     if isinstance(left, tuple) or isinstance(right, tuple):
         return UNKNOWN
     if isinstance(left, str) and isinstance(right, str):
-        first: str | float = left.casefold()
-        second: str | float = right.casefold()
-    else:
-        first, second = _as_number(left), _as_number(right)
-    return _ordered(operator, first, second)
-
-
-def _ordered(operator: str, left: str | float, right: str | float) -> bool:
-    if operator in {"==", "!="}:
-        return (left == right) is (operator == "==")
-    below, equal = left < right, left == right  # type: ignore[operator]
-    return {
-        "<": below,
-        "<=": below or equal,
-        ">": not below and not equal and not _has_nan(left, right),
-        ">=": (not below and not _has_nan(left, right)) or equal,
-    }[operator]
-
-
-def _has_nan(*values: str | float) -> bool:
-    return any(isinstance(value, float) and math.isnan(value) for value in values)
+        return _OPERATORS[sign](left.casefold(), right.casefold())
+    return _OPERATORS[sign](_as_number(left), _as_number(right))
 
 
 def _as_number(value: bool | float | str | None) -> float:

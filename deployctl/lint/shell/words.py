@@ -101,28 +101,25 @@ def _piece(script: str, position: int) -> tuple[str, int]:
         return script[position + 1 : end], end + 1
     if character == '"':
         return _double_quoted(script, position + 1)
-    if character == "\\":
-        kept = script[position + 1 : position + 2]
-        return ("" if kept == "\n" else kept), position + 2
-    if character == "$":
-        return _expansion(script, position)
-    return character, position + 1
+    return _character(script, position)
 
 
 def _double_quoted(script: str, position: int) -> tuple[str, int]:
     pieces: list[str] = []
     while position < len(script) and script[position] != '"':
-        if script[position] == "\\":
-            kept = script[position + 1 : position + 2]
-            pieces.append("" if kept == "\n" else kept)
-            position += 2
-        elif script[position] == "$":
-            piece, position = _expansion(script, position)
-            pieces.append(piece)
-        else:
-            pieces.append(script[position])
-            position += 1
+        piece, position = _character(script, position)
+        pieces.append(piece)
     return "".join(pieces), position + 1
+
+
+def _character(script: str, position: int) -> tuple[str, int]:
+    """Read what means the same with and without double quotes around it."""
+    if script[position] == "\\":
+        kept = script[position + 1 : position + 2]
+        return ("" if kept == "\n" else kept), position + 2
+    if script[position] == "$":
+        return _expansion(script, position)
+    return script[position], position + 1
 
 
 def _expansion(script: str, position: int) -> tuple[str, int]:

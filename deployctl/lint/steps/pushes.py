@@ -25,16 +25,18 @@ def pushes(step: Step) -> Iterator[Place]:
 
 
 def _pushes(command: ShellCommand) -> bool:
-    words = command.words
-    match (command.program, *words[1:]):
-        case (("docker" | "podman" | "buildah" | "nerdctl"), *rest):
-            if rest[:1] in (["build"], ["buildx"]):
-                return "--push" in rest or any("type=registry" in word for word in rest)
-            subcommands = (["push"], ["image", "push"], ["compose", "push"])
-            return rest[:1] == subcommands[0] or rest[:2] in subcommands
-        case ("docker-compose", *rest):
-            return "push" in rest
-        case ("crane", "push" | "copy", *_) | ("skopeo", "copy", *_) | ("oras", "push", *_):
+    match (command.program, *command.words[1:]):
+        case (("docker" | "podman" | "buildah" | "nerdctl"), ("build" | "buildx"), *options):
+            return "--push" in options or any("type=registry" in word for word in options)
+        case (
+            (("docker" | "podman" | "buildah" | "nerdctl"), "push", *_)
+            | (("docker" | "podman" | "buildah" | "nerdctl"), ("image" | "compose"), "push", *_)
+            | ("crane", "push" | "copy", *_)
+            | ("skopeo", "copy", *_)
+            | ("oras", "push", *_)
+        ):
             return True
+        case ("docker-compose", *words):
+            return "push" in words
         case _:
             return False

@@ -10,7 +10,6 @@ from deployctl.lint.findings import Place
 from deployctl.lint.shell.commands import ShellCommand
 from deployctl.lint.steps.failures import failure_ignored
 from deployctl.lint.steps.script import place_in, script_of
-from deployctl.lint.workflow.document import Scalar
 from deployctl.lint.workflow.values import Step
 
 
@@ -27,18 +26,18 @@ class Scan:
     toothless: str = ""
 
 
+_SCANNER_IMAGE = re.compile(r"(?:^|/)(trivy|grype)(?::|@|$)")
+
+
 def scans(step: Step) -> Iterator[Scan]:
     """Return the image scans of a step, each with why it could not fail."""
-    ignored = _never_fails(step.continue_on_error)
-    for scan in (*_scans_of_action(step), *_scans_of_script(step)):
-        if ignored and step.continue_on_error:
-            yield Scan(step.continue_on_error.place, "continue-on-error lets its failure pass")
-        else:
-            yield scan
-
-
-def _never_fails(continue_on_error: Scalar | None) -> bool:
-    return continue_on_error is not None and continue_on_error.value.strip().lower() != "false"
+    found = (*_scans_of_action(step), *_scans_of_script(step))
+    ignored = step.continue_on_error
+    if ignored is None or ignored.value.strip().lower() == "false":
+        yield from found
+    else:
+        for _ in found:
+            yield Scan(ignored.place, "continue-on-error lets its failure pass")
 
 
 def _scans_of_action(step: Step) -> Iterator[Scan]:
@@ -46,27 +45,27 @@ def _scans_of_action(step: Step) -> Iterator[Scan]:
         case "aquasecurity/trivy-action":
             kind = step.inputs.get("scan-type")
             if kind is None or kind.value.strip() in {"image", "sbom"} or "${{" in kind.value:
-                yield _with_exit_code(step, "exit-code", {"", "0"})
+                yield _with_exit_code(step, {"", "0"})
         case "docker/scout-action":
-            yield _with_exit_code(step, "exit-code", {"", "0", "false"})
+            yield _with_exit_code(step, {"", "0", "false"})
         case "anchore/scan-action":
             written = step.inputs.get("fail-build")
-            off = written is not None and written.value.strip().lower() == "false"
-            yield (
-                Scan(written.place, "fail-build is false") if off and written else Scan(step.place)
-            )
+            if written and written.value.strip().lower() == "false":
+                yield Scan(written.place, "fail-build is false")
+            else:
+                yield Scan(step.place)
         case "snyk/actions/docker":
             yield Scan(step.place)
 
 
-def _with_exit_code(step: Step, name: str, none: set[str]) -> Scan:
-    written = step.inputs.get(name)
+def _with_exit_code(step: Step, none: set[str]) -> Scan:
+    written = step.inputs.get("exit-code")
     if "trivy-config" in step.inputs:
         return Scan(step.place)  # a file that may say it
     if written is None:
-        return Scan(step.place, f"it has no {name}, so it succeeds whatever it finds")
+        return Scan(step.place, "it has no exit-code, so it succeeds whatever it finds")
     if written.value.strip().lower() in none:
-        return Scan(written.place, f"with this {name} it succeeds whatever it finds")
+        return Scan(written.place, "with this exit-code it succeeds whatever it finds")
     return Scan(step.place)
 
 
@@ -82,14 +81,10 @@ def _scans_of_script(step: Step) -> Iterator[Scan]:
 
 def _scanner(command: ShellCommand) -> list[str]:
     """Return a scanner's name and its arguments, also where docker runs it."""
-    words = list(command.words)
+    words = [command.program, *command.words[1:]]
     if command.program in {"docker", "podman"} and "run" in words[:2]:
-        images = [
-            i for i, word in enumerate(words) if re.search(r"(^|/)(trivy|grype)(:|@|$)", word)
-        ]
-        name = "grype" if images and "grype" in words[images[0]] else "trivy"
-        words = [name, *words[images[0] + 1 :]] if images else []
-    match [words[0].rpartition("/")[2] if words else "", *words[1:]]:
+        words = _in_container(words)
+    match words:
         case ["trivy", *rest] if "image" in rest or "sbom" in rest:
             return ["trivy", *rest]
         case ["grype", *rest] if any(not w.startswith(("-", "dir:")) for w in rest):
@@ -100,6 +95,13 @@ def _scanner(command: ShellCommand) -> list[str]:
             return ["snyk", *rest]
         case _:
             return []
+
+
+def _in_container(words: list[str]) -> list[str]:
+    for index, word in enumerate(words):
+        if image := _SCANNER_IMAGE.search(word):
+            return [image[1], *words[index + 1 :]]
+    return []
 
 
 def _without_exit_code(words: list[str], step: Step, command: ShellCommand) -> str:
