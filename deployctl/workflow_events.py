@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PULL_REQUEST = "pull_request"
-"""How the events of a pull request begin: code that nobody has merged. None of them may."""
-
 WORKFLOW_RUN = "workflow_run"
 
 DEFAULT = ("push", "workflow_dispatch", "schedule", "release", "repository_dispatch")
@@ -52,8 +49,8 @@ LISTABLE = (*DEFAULT, *OTHERS)
 
 
 def is_pull_request(event: str) -> bool:
-    """Whether an event is one of a pull request's."""
-    return event.startswith(PULL_REQUEST)
+    """Whether an event is one of a pull request's: code that nobody has merged. None may."""
+    return event.startswith("pull_request")
 
 
 @dataclass(frozen=True)

@@ -63,23 +63,28 @@ def _deploy_of_action(step: Step) -> Deploy:
 
 def _deploy_of_command(step: Step, command: ShellCommand, arguments: list[str]) -> Deploy:
     place = place_in(step, command)
-    positional: list[str] = []
-    options: dict[str, str] = {}
-    waiting = list(arguments)
-    while waiting:
-        word = waiting.pop(0)
-        name, equals, value = word.partition("=")
-        if not word.startswith("-"):
-            positional.append(word)
-        elif name in _VALUE_OPTIONS:
-            options[name] = value if equals else (waiting.pop(0) if waiting else "")
-    texts = [Written(text, place, in_shell=True) for text in positional]
+    words, options = _sorted_out(arguments)
+    texts = [Written(word, place, in_shell=True) for word in words]
     digest = options.get("--digest")
     return Deploy(
         service=texts[0] if texts else Written("", place),
         tag=texts[1] if len(texts) > 1 else None,
         digest=None if digest is None else Written(digest, place, in_shell=True),
     )
+
+
+def _sorted_out(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the words that stand for themselves, and the options that have a value."""
+    words: list[str] = []
+    options: dict[str, str] = {}
+    waiting = iter(arguments)
+    for word in waiting:
+        name, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            words.append(word)
+        elif name in _VALUE_OPTIONS:
+            options[name] = value if equals else next(waiting, "")
+    return words, options
 
 
 def _arguments(command: ShellCommand) -> list[str]:

@@ -55,8 +55,7 @@ def _tests(command: ShellCommand) -> bool:
         return True
     if command.program not in _TASK_RUNNERS:
         return False
-    named = {word.rpartition("/")[2] for word in command.words[1:]}
-    if command.program.startswith("docker"):  # app:test and org/test are images
-        return bool((_TASKS | _TEST_PROGRAMS) & set(command.words[1:]))
-    pieces = {piece for word in named for piece in word.split(":")}
-    return bool((_TASKS | _TEST_PROGRAMS) & pieces)
+    words = list(command.words[1:])
+    if not command.program.startswith("docker"):  # there, app:test and org/test are images
+        words = [piece for word in words for piece in word.rpartition("/")[2].split(":")]
+    return not (_TASKS | _TEST_PROGRAMS).isdisjoint(words)
