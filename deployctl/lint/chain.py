@@ -66,7 +66,7 @@ class DeployStep:
         return [
             scenario
             for scenario in wanted_events(self.instance.root, self.branch)
-            if Simulation(scenario, {}).reaches(self.position) is not False
+            if Simulation(scenario).reaches(self.position) is not False
         ]
 
     @cached_property

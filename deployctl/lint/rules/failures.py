@@ -91,7 +91,7 @@ def _ends_badly(
         return
     around = [caller for caller in instance.callers if caller not in each.instance.callers]
     yield dict.fromkeys([instance, *around], FAILURE)
-    if instance.job.condition and Simulation(scenario, {}).runs(instance) is not True:
+    if instance.job.condition and Simulation(scenario).runs(instance) is not True:
         yield {instance: SKIPPED}
 
 

@@ -51,9 +51,9 @@ class Simulation:
         forced: how jobs end, by job; the others succeed if they run.
     """
 
-    def __init__(self, scenario: Scenario, forced: Mapping[Instance, str]) -> None:
+    def __init__(self, scenario: Scenario, forced: Mapping[Instance, str] | None = None) -> None:
         self._scenario = scenario
-        self._forced = forced
+        self._forced = forced or {}
         self._runs: dict[Instance, bool | None] = {}
 
     def runs(self, instance: Instance) -> bool | None:

@@ -80,7 +80,6 @@ def _job(key: Scalar, node: Node, defaults: str) -> Job:
         condition=_condition(job),
         continue_on_error=_optional(job, "continue-on-error"),
         runs_on=_labels(job.get("runs-on")),
-        shell=shell,
         outputs=_texts(job.get("outputs")),
         environment=_texts(job.get("env")),
         steps=tuple(_step(item, shell) for item in steps.items)

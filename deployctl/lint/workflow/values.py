@@ -63,7 +63,6 @@ class Job:
     condition: Condition | None
     continue_on_error: Scalar | None
     runs_on: tuple[str, ...]
-    shell: str
     outputs: Texts
     environment: Texts
     steps: tuple[Step, ...]
