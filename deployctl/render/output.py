@@ -24,7 +24,7 @@ from deployctl.render.secrets.publication import Publication
 from deployctl.render.unwritable import discard, place_of, quietly, unwritable
 
 if TYPE_CHECKING:
-    from deployctl.checkup import CheckResult
+    from deployctl.checkup import CheckResult, Finding
     from deployctl.events import Observer
     from deployctl.holds import HoldResult
     from deployctl.inventory import Inventory
@@ -145,8 +145,9 @@ class Output:
 
     def check(self, results: Sequence[CheckResult], exit_status: int) -> int:
         """Print whether hosts could take a deploy, and what to fix."""
-        results = self._public(results)
+        results = self._public(results, [f for result in results for f in result.findings])
         self._show(
+            job=lambda job: job.check(results, exit_status),
             document=lambda: json.check(results, exit_status),
             text=lambda page: check_table.check(page, results),
         )
@@ -173,11 +174,11 @@ class Output:
         self._explain(error)
         return self._asked(error.exit_status)
 
-    def _public(self, value: T, errors: Sequence[DeployctlError | None] = ()) -> T:
+    def _public(self, value: T, failures: Sequence[DeployctlError | Finding | None]) -> T:
         """Return what may be said of it. What is taken out here, another step may still say."""
-        if self._job:
-            for error in errors:
-                self._job.mask(self._publication.without_logs(error))
+        for failure in failures:
+            if failure and self._job:
+                self._job.mask(self._publication.without_logs(failure))
         return self._publication.of(value)
 
     def _show(

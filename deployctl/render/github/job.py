@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from deployctl import suggest
+from deployctl.errors import DeployctlError
 from deployctl.events import HostFinished, HostStarted
 from deployctl.image import is_digest
 from deployctl.render.github import run_annotations, step_outputs, step_summary
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import BinaryIO
 
-    from deployctl.errors import DeployctlError
+    from deployctl.checkup import CheckResult, Finding
     from deployctl.events import Event, Observer
     from deployctl.lint.findings import Report
     from deployctl.model import HistoryResult, RolloutResult, StatusResult
@@ -65,6 +66,11 @@ class GithubJob:
         for result in results:
             if result.error:
                 self.failed(result.error)
+        self.ended(exit_status)
+
+    def check(self, results: Sequence[CheckResult], exit_status: int) -> None:
+        """Tell what keeps hosts from taking a deploy, or soon will."""
+        self._commands(run_annotations.of_check(results))
         self.ended(exit_status)
 
     def lint(self, report: Report) -> None:
@@ -109,18 +115,15 @@ class GithubJob:
         several: set[str] = set()
         return observe
 
-    def mask(self, error: DeployctlError | None) -> None:
-        """Have the runner mask the secrets of an error's evidence: another step may say them.
+    def mask(self, failure: DeployctlError | Finding) -> None:
+        """Have the runner mask the secrets of some evidence: another step may say them.
 
         Whoever writes a container's log chooses what looks like a secret in it, and a runner drops
         the outputs of a job in which a mask occurs: nothing that the run itself is about is masked.
         """
-        if error is None:
-            return
-        said = (error.message, error.state, error.hint, *(v.evidence for v in error.verdicts))
         github = (value for n, value in self._environment.items() if n.startswith("GITHUB_"))
-        public = "\n".join([*error.about.values(), *said, *github])
-        for secret in secrets_in(error.details):
+        public = "\n".join([*_said_of(failure), *github])
+        for secret in secrets_in(failure.details):
             if secret not in public and not _is_name_of_a_release(secret):
                 self._command(mask(secret))
 
@@ -160,6 +163,14 @@ class GithubJob:
             why = f"({path}) cannot be written: {_reason(error)}" if path else "is not set"
             message = f"{variable} {why}; {_LOST[variable]}"
             self._command(annotation("warning", "deployctl", message))
+
+
+def _said_of(failure: DeployctlError | Finding) -> tuple[str, ...]:
+    """What is told of it beside its evidence."""
+    if not isinstance(failure, DeployctlError):
+        return (failure.message, failure.remedy)
+    evidence = (verdict.evidence for verdict in failure.verdicts)
+    return (failure.message, failure.state, failure.hint, *failure.about.values(), *evidence)
 
 
 def _is_name_of_a_release(text: str) -> bool:

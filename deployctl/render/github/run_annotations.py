@@ -10,6 +10,7 @@ from deployctl.render.github.workflow_commands import annotation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from deployctl.checkup import CheckResult
     from deployctl.errors import DeployctlError
     from deployctl.lint.findings import Report
     from deployctl.model import StatusResult
@@ -44,6 +45,18 @@ def of_status(rows: Sequence[StatusResult], exit_status: int) -> Iterator[str]:
         elif not row.in_sync:
             message = f"{row.service} on {row.host} is {row.state.value}"
             yield annotation(level, "deployctl: status", message)
+
+
+def of_check(results: Sequence[CheckResult]) -> Iterator[str]:
+    """Return those of a check: a problem is an error, a warning is one."""
+    from deployctl.checkup import Severity
+
+    levels: dict[Severity, Level] = {Severity.PROBLEM: "error", Severity.WARNING: "warning"}
+    for result in results:
+        for finding in result.findings:
+            if level := levels.get(finding.severity):
+                message = f"{result.service} on {result.host}: {finding.message}"
+                yield annotation(level, "deployctl: check", message + _next(finding.remedy))
 
 
 def of_lint(report: Report) -> Iterator[str]:

@@ -8,8 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.compose.facts import Hold
 from deployctl.errors import (
     BrokenError,
+    BusyError,
     DeployctlError,
     HostError,
     RefusedError,
@@ -29,6 +32,7 @@ from deployctl.events import (
     StepEnded,
     StepStarted,
 )
+from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.image import Reference
 from deployctl.model import (
     Action,
@@ -244,8 +248,6 @@ HOSTILE_PIECES = (
     "9999-12-31T23:59:59-23:59",
     "0001-01-01T00:00:00+23:59",
 )
-
-
 hostile = st.one_of(
     st.lists(st.sampled_from(HOSTILE_PIECES), max_size=6).map("".join),
     st.text(st.characters(), max_size=40),
@@ -363,6 +365,29 @@ histories = st.builds(
     lines,
     st.none() | errors,
     st.lists(recorded_runs, max_size=3).map(tuple),
+)
+findings = st.builds(
+    Finding,
+    check=st.sampled_from(["registry", "dependencies", "host-key"]),
+    code=hostile,
+    severity=st.sampled_from(Severity),
+    message=hostile,
+    remedy=hostile,
+    details=lines,
+)
+checks = st.builds(
+    CheckResult, hostile, hostile, st.lists(findings, max_size=4).map(tuple), seconds
+)
+_holds = st.none() | st.builds(Hold, hostile, hostile, hostile)
+holds = st.builds(
+    HoldResult,
+    hostile,
+    hostile,
+    st.sampled_from(HoldOutcome),
+    hold=_holds,
+    before=_holds,
+    busy=hostile,
+    error=st.none() | st.builds(BusyError, hostile, hostile, hint=hostile, state=hostile),
 )
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(StepStarted, hostile, st.sampled_from(Phase), hostile, st.none() | seconds),

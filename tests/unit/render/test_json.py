@@ -1,4 +1,4 @@
-"""What programs see: one document that the schema describes."""
+"""What programs get: one document that the schema describes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import deployctl
 from deployctl.checkup import CheckResult, Severity
 from deployctl.checkup import Finding as CheckFinding
 from deployctl.compose.facts import Hold
-from deployctl.errors import DeployctlError
+from deployctl.errors import BusyError, DeployctlError
 from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.lint.findings import Finding, Place, Report
 from deployctl.model import (
@@ -35,9 +35,11 @@ from tests.unit.render.samples import (
     OLD,
     RESTORED,
     UNREACHABLE,
+    checks,
     entry,
     errors,
     histories,
+    holds,
     hostile,
     in_sync,
     of_runs,
@@ -98,6 +100,16 @@ def test_a_history_is_always_valid(results: list[HistoryResult], exit_status: in
 @given(errors, hostile)
 def test_a_failure_is_always_valid(err: DeployctlError, command: str) -> None:
     document_of(render.error(err, command))
+
+
+@given(st.lists(checks, max_size=3), st.sampled_from([0, 3, 4, 5]))
+def test_a_check_is_always_valid(results: list[CheckResult], exit_status: int) -> None:
+    document_of(render.check(results, exit_status))
+
+
+@given(st.lists(holds, max_size=3), st.sampled_from(["hold", "unhold"]))
+def test_a_hold_is_always_valid(results: list[HoldResult], command: str) -> None:
+    document_of(render.holds(results, command, 5))
 
 
 def test_text_from_a_host_arrives_as_it_was() -> None:
@@ -197,6 +209,13 @@ def test_a_history_document_has_its_runs_and_null_for_what_is_not_known() -> Non
     assert [first[key] for key in ("previous", "ended_at", "seconds", "reason")] == [None] * 4
     assert (first["outcome"], second["outcome"]) == ("in progress", "succeeded")
     assert second["release"]["tag"] == NEW.tag
+
+
+def test_the_error_of_a_hold_document_is_that_of_the_first_host_that_failed() -> None:
+    failed = HoldResult("vps", "web", HoldOutcome.FAILED, error=BusyError("already-held", "no"))
+    held = HoldResult("vps2", "web", HoldOutcome.SET)
+
+    assert document_of(render.holds([held, failed], "hold", 5))["error"]["code"] == "already-held"
 
 
 def test_a_failure_document_has_the_error_and_its_exit_status() -> None:

@@ -6,21 +6,13 @@ import io
 from pathlib import Path
 from typing import Any
 
-from deployctl.errors import (
-    RestoredError,
-)
+from deployctl.errors import RestoredError
 from deployctl.model import HostOutcome, RolloutResult
 from deployctl.render.output import Output
-from tests.unit.render.samples import (
-    NEW,
-    OLD,
-    of_runs,
-)
+from tests.unit.render.samples import NEW, OLD, of_runs
 from tests.workflow_runner import Command, commands, file_values
 
 RUN = "20251123t115652z-9f3c1a07"
-
-
 FAILED = RestoredError(
     "restored",
     "deploy of enforcer-backend sha-1a2b3c4 on vps failed: it did not get healthy in time",

@@ -14,21 +14,14 @@ from hypothesis import strategies as st
 
 from deployctl import errors
 from deployctl.__main__ import run as main
-from deployctl.errors import (
-    RestoredError,
-    UsageError,
-)
+from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.errors import RestoredError, UsageError
 from deployctl.events import Event, HostFinished, HostStarted, Phase, StepStarted
 from deployctl.model import RolloutResult
 from deployctl.render.github.job import GithubJob
 from deployctl.render.output import Output
 from tests.unit.render.github.step import FAILED, Step, failed
-from tests.unit.render.samples import (
-    NEW,
-    of_runs,
-    rollouts,
-    run,
-)
+from tests.unit.render.samples import NEW, of_runs, rollouts, run
 from tests.workflow_runner import commands
 
 
@@ -158,9 +151,23 @@ def test_what_looks_like_a_secret_is_not_published(step: Step, line: str, secret
 
     step.render().rollout(failed(error), 6)
 
+    assert_masked(step, secret)
+    assert secret not in html.unescape(step.summary.read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("line", "secret"), SECRET_LINES)
+def test_what_a_check_quotes_is_masked_too(step: Step, line: str, secret: str) -> None:
+    found = Finding("compose", "compose-invalid", Severity.PROBLEM, "invalid", "", (line,))
+
+    step.render().check([CheckResult("vps", "web", (found,))], 3)
+
+    assert_masked(step, secret)
+    assert secret not in step.out.getvalue()
+
+
+def assert_masked(step: Step, secret: str) -> None:
     masks = [command.data for command in step.commands if command.name == "add-mask"]
     assert masks == [secret]
     shown = [one for one in step.err.getvalue().splitlines() if not one.startswith("::add-mask")]
     assert secret not in "".join(shown)
-    assert secret not in html.unescape(step.summary.read_text("utf-8"))
-    assert "***" in "".join(shown)
+    assert "***" in step.out.getvalue() + "".join(shown)

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.render.github.markdown import code, escape, fence
-from tests.unit.render.samples import (
-    hostile,
-)
+from tests.unit.render.samples import hostile
 
 
 @given(hostile | st.text("|`*_[]()<>!&#\\~:@. ab\n", max_size=40))

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors
+from deployctl.checkup import CheckResult, Finding, Severity
 from deployctl.model import State
 from deployctl.render.github.job import GithubJob
 from tests.unit.render.github.step import FAILED, Step, failed
-from tests.unit.render.samples import (
-    UNREACHABLE,
-    in_sync,
-    statuses,
-)
+from tests.unit.render.samples import UNREACHABLE, checks, in_sync, statuses
 from tests.workflow_runner import commands
+
+WITHOUT_FILES = ("GITHUB_OUTPUT",)
+"""Where they are not set, each of them is a warning."""
 
 
 @given(st.lists(statuses, max_size=3), st.sampled_from([0, 4, 9]))
@@ -28,6 +28,19 @@ def test_no_status_gives_a_runner_orders(rows: Any, exit_status: int) -> None:
 
     assert {c.name for c in commands(log.getvalue())} <= {"error", "warning"}
     assert len(log.getvalue().splitlines()) == len(commands(log.getvalue()))
+
+
+@given(st.lists(checks, max_size=3), st.sampled_from([0, 3, 4, 5]))
+def test_no_check_gives_a_runner_orders(results: list[CheckResult], exit_status: int) -> None:
+    log = io.StringIO()
+
+    GithubJob({}, log).check(results, exit_status)
+
+    severities = [found.severity for result in results for found in result.findings]
+    said = [command.name for command in commands(log.getvalue())]
+    assert said.count("error") == severities.count(Severity.PROBLEM)
+    assert said.count("warning") == severities.count(Severity.WARNING) + len(WITHOUT_FILES)
+    assert len(log.getvalue().splitlines()) == len(said)
 
 
 def test_a_failure_is_one_annotation_with_the_state_and_the_next_command(step: Step) -> None:
@@ -53,3 +66,21 @@ def test_a_status_that_was_to_be_checked_fails_with_an_error_else_it_warns(step:
 
     assert [command.name for command in step.commands] == ["error", "error", "warning", "error"]
     assert step.outputs["outcome"] == "differs"
+
+
+def test_a_check_annotates_problems_as_errors_and_warnings_as_such(step: Step) -> None:
+    found = (
+        Finding("docker", "ok", Severity.OK, "Docker answers"),
+        Finding("disk", "disk-low", Severity.WARNING, "only 3 MiB"),
+        Finding("registry", "registry-down", Severity.PROBLEM, "no answer", "wait, then:\ncheck"),
+    )
+
+    step.render().check([CheckResult("vps", "web", found)], errors.EXIT_REFUSED)
+
+    warning, problem = step.commands
+    assert (warning.name, problem.name) == ("warning", "error")
+    assert warning.properties["title"] == problem.properties["title"] == "deployctl: check"
+    assert warning.data == "web on vps: only 3 MiB"
+    assert problem.data == "web on vps: no answer\nnext: wait, then:\ncheck"
+    assert (step.outputs["outcome"], step.outputs["exit-status"]) == ("refused", "3")
+    assert step.outputs["tag"] == ""

@@ -9,21 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors
-from deployctl.errors import (
-    BrokenError,
-    OutcomeUnknownError,
-)
+from deployctl.errors import BrokenError, OutcomeUnknownError
 from deployctl.render.github import step_outputs
 from tests.unit.render.github.step import FAILED, RUN, Step, failed
-from tests.unit.render.samples import (
-    NEW,
-    OLD,
-    in_sync,
-    of_runs,
-    rollouts,
-    run,
-    statuses,
-)
+from tests.unit.render.samples import NEW, OLD, in_sync, of_runs, rollouts, run, statuses
 
 
 def test_the_outputs_of_a_deploy_say_what_runs_now_and_what_ran_before(step: Step) -> None:

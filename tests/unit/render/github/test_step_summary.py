@@ -8,22 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.errors import (
-    RefusedError,
-    RestoredError,
-    UsageError,
-)
+from deployctl.errors import RefusedError, RestoredError, UsageError
 from deployctl.model import Action, HostOutcome, RolloutResult
 from deployctl.render.github import step_summary
 from deployctl.verdict import Verdict
 from tests.unit.render.github.step import FAILED, Step, failed
-from tests.unit.render.samples import (
-    NEW,
-    OLD,
-    of_runs,
-    rollouts,
-    run,
-)
+from tests.unit.render.samples import NEW, OLD, of_runs, rollouts, run
 from tests.unit.render.samples import errors as any_errors
 from tests.workflow_runner import commands
 

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from deployctl.render.github import step_outputs
 from deployctl.render.github.workflow_commands import annotation, group, mask, outputs
-from tests.unit.render.samples import (
-    hostile,
-)
+from tests.unit.render.samples import hostile
 from tests.workflow_runner import commands, file_values
 
 

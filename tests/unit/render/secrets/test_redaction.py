@@ -17,14 +17,8 @@ from tests.unit.render.samples import hostile
 
 # Put together here: scanners would find whole ones in this file.
 HEX = "0123456789abcdef"
-
-
 WORD = "Zm9vYmFyQmF6UXV4MTIzNDU2Nzg5MA"
-
-
 JWT = f"ey{'JhbGciOiJIUzI1NiJ9'}.ey{'JzdWIiOiIxMjM0NTY3ODkwIn0'}.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
-
-
 TOKENS = [
     f"ghp_{HEX}{HEX}abcd",
     f"github_pat_{WORD}_{WORD}",
@@ -144,8 +138,6 @@ SECRET = [
     ("postgres://app:p%40ss%3Aword@db/x", "p%40ss%3Aword"),
     *((f"using {token} now", token) for token in TOKENS),
 ]
-
-
 ORDINARY = [
     'FATAL: password authentication failed for user "app"',
     "token expired",
@@ -310,8 +302,6 @@ def test_only_what_is_a_secret_by_its_form_is_masked() -> None:
 
 
 WORDS = ["password", "secret", "token", "cookie: ", "Basic ", "eyJ", "://", "a", "1", "=", ":", " "]
-
-
 WORDS += [
     "'",
     '"',
@@ -326,8 +316,6 @@ WORDS += [
     "PRIVATE KEY-----",
     "-----END ",
 ]
-
-
 PIECES = st.sampled_from(WORDS)
 
 
@@ -341,8 +329,6 @@ def test_whatever_comes_lines_never_become_more_and_masks_are_gone(lines: list[s
 
 
 SEARCHES = [value for value in vars(secret_forms).values() if isinstance(value, re.Pattern)]
-
-
 SEARCHES += secret_forms.NAMED
 
 
@@ -362,8 +348,6 @@ def test_no_search_can_be_made_to_go_back_and_forth(pattern: re.Pattern[str]) ->
 
 
 ENDLESS = ["a", " ", "=", ":", "'", '"', "\\", "://", "://a:", "@", "eyJ", "1", "a.", "a,", "a:"]
-
-
 ENDLESS += [
     "password",
     "password=",
@@ -374,8 +358,6 @@ ENDLESS += [
     "--",
     "--a",
 ]
-
-
 ENDLESS += ["basic ", "authorization: ", "cookie:", "curl ", "login ", "identified ", "%3a%2f%2f"]
 
 

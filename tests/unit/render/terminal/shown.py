@@ -6,30 +6,16 @@ import io
 import re
 from typing import TextIO
 
-from deployctl.errors import (
-    DeployctlError,
-)
-from deployctl.model import (
-    HistoryResult,
-    RolloutResult,
-    RunOutcome,
-    StatusResult,
-)
+from deployctl.errors import DeployctlError
+from deployctl.model import HistoryResult, RolloutResult, RunOutcome, StatusResult
 from deployctl.render.terminal.error_lines import error
 from deployctl.render.terminal.history_table import history
 from deployctl.render.terminal.page import Page
 from deployctl.render.terminal.rollout_lines import rollout
 from deployctl.render.terminal.status_table import status
-from tests.unit.render.samples import (
-    NOW,
-    Terminal,
-    entry,
-    recorded_run,
-)
+from tests.unit.render.samples import NOW, Terminal, entry, recorded_run
 
 SMART = {"TERM": "xterm-256color"}
-
-
 STYLE = re.compile(r"\x1b\[[0-9]+m")
 
 

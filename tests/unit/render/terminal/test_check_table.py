@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.checkup import CheckResult, Finding, Severity
-from deployctl.render import json as documents
 from deployctl.render.terminal import check_table
 from deployctl.render.terminal.page import Page
-from tests.unit.render.terminal.answers import CONTROL, assert_valid, checks
+from tests.unit.render.samples import checks
+from tests.unit.render.terminal.shown import assert_harmless
 
 
 def check_text(*of: CheckResult) -> str:
@@ -21,20 +21,12 @@ def check_text(*of: CheckResult) -> str:
 
 
 @given(st.lists(checks, max_size=3))
-def test_any_check_is_shown_harmlessly_and_as_the_schema_says(of: list[CheckResult]) -> None:
-    shown = check_text(*of)
-
-    assert not CONTROL & set(shown)
-    assert not any(line.startswith("::") for line in shown.splitlines())
-    assert_valid(documents.check(of, 4))
+def test_any_check_is_shown_harmlessly(of: list[CheckResult]) -> None:
+    assert_harmless(check_text(*of))
 
 
 WELL = Finding("docker", "ok", Severity.OK, "Docker answers")
-
-
 LOW = Finding("disk", "disk-low", Severity.WARNING, "only 3 MiB", "make room")
-
-
 DOWN = Finding("registry", "registry-down", Severity.PROBLEM, "no answer", "wait", ("dial tcp",))
 
 

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from deployctl.errors import (
-    RefusedError,
-)
-from tests.unit.render.samples import (
-    RESTORED,
-)
-from tests.unit.render.terminal.shown import (
-    error_of,
-    lines_of,
-)
+from deployctl.errors import RefusedError
+from tests.unit.render.samples import RESTORED
+from tests.unit.render.terminal.shown import error_of, lines_of
 
 
 def test_an_error_ends_with_the_state_and_the_next_command() -> None:

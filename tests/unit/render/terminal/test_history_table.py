@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import io
 
-from deployctl.errors import (
-    UsageError,
-)
-from deployctl.model import (
-    HistoryResult,
-)
-from tests.unit.render.samples import (
-    UNREACHABLE,
-    entry,
-)
-from tests.unit.render.terminal.shown import (
-    RECORDED,
-    history_of,
-    lines_of,
-)
+from deployctl.errors import UsageError
+from deployctl.model import HistoryResult
+from tests.unit.render.samples import UNREACHABLE, entry
+from tests.unit.render.terminal.shown import RECORDED, history_of, lines_of
 
 
 def test_the_events_of_a_history_are_newest_first_and_end_with_its_problems() -> None:

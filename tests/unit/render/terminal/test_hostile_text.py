@@ -10,21 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.errors import (
-    DeployctlError,
-    RefusedError,
-)
-from deployctl.events import (
-    Event,
-)
-from deployctl.model import (
-    HistoryResult,
-    HostOutcome,
-    Release,
-    RolloutResult,
-    State,
-    StatusResult,
-)
+from deployctl.errors import DeployctlError, RefusedError
+from deployctl.events import Event
+from deployctl.model import HistoryResult, HostOutcome, Release, RolloutResult, State, StatusResult
 from deployctl.render.harmless import disarm
 from deployctl.render.hint import Hint
 from deployctl.render.terminal.columns import columns

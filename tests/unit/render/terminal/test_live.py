@@ -22,10 +22,7 @@ from tests.unit.render.terminal.real_terminal import (
     screen_after,
     screen_of,
 )
-from tests.unit.render.terminal.shown import (
-    SMART,
-    STYLE,
-)
+from tests.unit.render.terminal.shown import SMART, STYLE
 
 
 def test_a_terminal_shows_the_running_step_and_keeps_those_that_are_over() -> None:

@@ -9,30 +9,16 @@ from typing import TextIO
 
 import pytest
 
-from deployctl.errors import (
-    RefusedError,
-)
-from deployctl.model import (
-    HostOutcome,
-)
+from deployctl.errors import RefusedError
+from deployctl.model import HostOutcome
 from deployctl.render.terminal.error_lines import error
 from deployctl.render.terminal.history_table import history
 from deployctl.render.terminal.page import Page, terminal_width, wants_color
 from deployctl.render.terminal.rollout_lines import rollout
 from deployctl.render.terminal.status_table import status
 from deployctl.verdict import Verdict
-from tests.unit.render.samples import (
-    NOW,
-    RESTORED,
-    UNREACHABLE,
-    Terminal,
-    in_sync,
-    of_runs,
-    run,
-)
-from tests.unit.render.terminal.real_terminal import (
-    RealTerminal,
-)
+from tests.unit.render.samples import NOW, RESTORED, UNREACHABLE, Terminal, in_sync, of_runs, run
+from tests.unit.render.terminal.real_terminal import RealTerminal
 from tests.unit.render.terminal.shown import (
     RECORDED,
     SMART,

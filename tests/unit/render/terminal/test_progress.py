@@ -6,13 +6,7 @@ import io
 
 import pytest
 
-from deployctl.errors import (
-    BrokenError,
-    BusyError,
-    HostError,
-    InterruptedByUserError,
-    RefusedError,
-)
+from deployctl.errors import BrokenError, BusyError, HostError, InterruptedByUserError, RefusedError
 from deployctl.events import (
     ConnectionBack,
     ConnectionLost,
@@ -27,16 +21,8 @@ from deployctl.events import (
 )
 from deployctl.render.terminal.progress import Progress
 from deployctl.verdict import Verdict
-from tests.unit.render.samples import (
-    RESTORED,
-    Terminal,
-)
-from tests.unit.render.terminal.shown import (
-    SMART,
-    STYLE,
-    AsciiFile,
-    lines_of,
-)
+from tests.unit.render.samples import RESTORED, Terminal
+from tests.unit.render.terminal.shown import SMART, STYLE, AsciiFile, lines_of
 
 
 class Clock:

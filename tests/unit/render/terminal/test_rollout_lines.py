@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from deployctl.model import (
-    Action,
-    HostOutcome,
-)
+from deployctl.model import Action, HostOutcome
 from deployctl.verdict import Verdict
-from tests.unit.render.samples import (
-    BACK,
-    NEW,
-    OLD,
-    RESTORED,
-    of_runs,
-    run,
-)
-from tests.unit.render.terminal.shown import (
-    lines_of,
-    rolled_out,
-)
+from tests.unit.render.samples import BACK, NEW, OLD, RESTORED, of_runs, run
+from tests.unit.render.terminal.shown import lines_of, rolled_out
 
 
 def test_a_deploy_is_summed_up_in_one_line() -> None:

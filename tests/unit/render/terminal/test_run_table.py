@@ -8,20 +8,10 @@ from typing import Any
 
 import pytest
 
-from deployctl.model import (
-    HistoryResult,
-    RecordedRun,
-    RunOutcome,
-)
+from deployctl.model import HistoryResult, RecordedRun, RunOutcome
 from deployctl.outcome import REASONS
-from tests.unit.render.samples import (
-    recorded_run,
-)
-from tests.unit.render.terminal.shown import (
-    RECORDED,
-    history_of,
-    lines_of,
-)
+from tests.unit.render.samples import recorded_run
+from tests.unit.render.terminal.shown import RECORDED, history_of, lines_of
 
 
 def test_the_run_of_a_history_stays_however_narrow_the_terminal() -> None:

@@ -6,24 +6,9 @@ import io
 
 import pytest
 
-from deployctl.model import (
-    Health,
-    Release,
-    State,
-    StatusResult,
-    UnfinishedRun,
-)
-from tests.unit.render.samples import (
-    NEW,
-    OLD,
-    UNREACHABLE,
-    container,
-    in_sync,
-)
-from tests.unit.render.terminal.shown import (
-    lines_of,
-    status_of,
-)
+from deployctl.model import Health, Release, State, StatusResult, UnfinishedRun
+from tests.unit.render.samples import NEW, OLD, UNREACHABLE, container, in_sync
+from tests.unit.render.terminal.shown import lines_of, status_of
 
 GOING_ON = UnfinishedRun(
     "20251123t115950z-9f3c1a07",
