@@ -17,8 +17,9 @@ from enum import StrEnum
 from deployctl import drift, gates, suggest
 from deployctl.compose.facts import FetchFailure, HostFacts, Measures
 from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError
-from deployctl.image import Reference, shown
+from deployctl.image import Reference
 from deployctl.inventory import ComposeService, Host
+from deployctl.quoting import shown
 from deployctl.readiness import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
 from deployctl.registry import Answer, log_in, no_place
 from deployctl.registry import answer as registry_answer

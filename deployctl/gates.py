@@ -15,9 +15,10 @@ from deployctl.compose.facts import FetchedImage, Hold, HostFacts
 from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError, UsageError
 from deployctl.history import Entry, History
-from deployctl.image import is_digest, shown, tag_problem
+from deployctl.image import is_digest, tag_problem
 from deployctl.inventory import ComposeService, Gates, GitopsService, Registry, Service, Signature
 from deployctl.model import Container, Origin, Release, Stranger, UnfinishedRun, WorkflowRun
+from deployctl.quoting import shown
 from deployctl.verdict import Verdict
 from deployctl.workflow_events import LISTABLE, WORKFLOW_RUN, WorkflowEvent, is_pull_request
 

@@ -11,8 +11,8 @@ from deployctl import suggest
 from deployctl.compose.facts import Hold
 from deployctl.compose.host.hold import Answer
 from deployctl.errors import BusyError, DeployctlError, HostError, UsageError
-from deployctl.image import shown
 from deployctl.model import Origin, Stranger
+from deployctl.quoting import shown
 
 LONGEST_REASON = 200
 """Characters; a reason stands in one line of a table."""

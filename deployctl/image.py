@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from deployctl.quoting import shown
+
 REVISION_LABEL = "org.opencontainers.image.revision"
 """The label of an image that says which commit it was made from."""
 
@@ -12,7 +14,6 @@ _SHORT_TAG = re.compile(r"sha-[0-9a-f]{7}\Z", re.ASCII)
 _LONG_TAG = re.compile(r"sha-[0-9a-f]{7,40}\Z", re.ASCII)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z", re.ASCII)
 _MUTABLE_NAMES = {"latest", "stable", "edge", "nightly", "dev", "main", "master", "production"}
-_SHOWN = 60
 _SHORT = 7
 
 
@@ -65,19 +66,6 @@ def tag_problem(text: str, *, long_tags: bool = False) -> str | None:
     if (_LONG_TAG if long_tags else _SHORT_TAG).match(text):
         return None
     return _wrong_kind(text)
-
-
-def shown(text: str) -> str:
-    """Return hostile text as one short, quoted, printable piece for a message."""
-    cut = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return ascii(cut) if len(text) <= _SHOWN else f"{cut!a} ({len(text)} characters)"
-
-
-def shown_name(text: str) -> str:
-    """Return what should be a plain name for a message: as it is if it is one, else quoted."""
-    return (
-        text if text.isascii() and text.replace("-", "").replace("_", "").isalnum() else shown(text)
-    )
 
 
 def _wrong_kind(text: str) -> str:

@@ -21,9 +21,10 @@ from deployctl.errors import (
     RestoredError,
 )
 from deployctl.gates import busy, held
-from deployctl.image import is_digest, shown
+from deployctl.image import is_digest
 from deployctl.inventory import ComposeService, Host
 from deployctl.model import Action
+from deployctl.quoting import shown
 from deployctl.readiness import disk_full, env_file_foreign
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"

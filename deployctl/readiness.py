@@ -15,8 +15,8 @@ from deployctl.command import Command, Completed
 from deployctl.compose.facts import HostFacts
 from deployctl.compose.project import Configuration, compose_argv
 from deployctl.errors import HostError
-from deployctl.image import shown
 from deployctl.inventory import ComposeService, Host
+from deployctl.quoting import shown
 
 _ANY_TAG = "sha-0000000"  # compose only wants the variable to be set
 

@@ -16,8 +16,9 @@ from enum import StrEnum
 from deployctl import suggest
 from deployctl.compose.facts import FetchFailure
 from deployctl.errors import RefusedError
-from deployctl.image import Reference, shown
+from deployctl.image import Reference
 from deployctl.inventory import Registry
+from deployctl.quoting import shown
 
 # Go's net package: the connection did not come about, or nobody answered on it.
 _DOWN = re.compile(

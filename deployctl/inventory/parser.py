@@ -15,10 +15,11 @@ from deployctl.inventory.readers.gitops_service import read_gitops_service
 from deployctl.inventory.readers.host import read_host
 from deployctl.inventory.section import Mistake, Reader, Section, sequence, text, wrong
 from deployctl.inventory.settings import Environment
-from deployctl.inventory.text import escaped, listing, shown
+from deployctl.inventory.text import listing, shown
 from deployctl.inventory.values.host import Host
 from deployctl.inventory.values.inventory import Inventory
 from deployctl.inventory.values.service import ComposeService, Service
+from deployctl.quoting import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

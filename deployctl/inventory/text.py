@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from deployctl.quoting import escaped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -12,14 +14,6 @@ _BARE_KEY = r"[A-Za-z0-9_-]+"
 _LONGEST_SHOWN = 80
 _MOST_NAMES = 12
 _LONGEST_WORD = 64
-
-
-def escaped(text: str) -> str:
-    """Return `text` with everything unprintable (controls, bidi marks, newlines) escaped."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 def shown(text: str) -> str:

@@ -9,10 +9,10 @@ from deployctl import outcome, readiness, runner
 from deployctl.compose.host.transact import RunEvents
 from deployctl.errors import UsageError
 from deployctl.events import Observer, Phase, StepStarted
-from deployctl.image import shown
 from deployctl.inventory import ComposeService
 from deployctl.link import Link
 from deployctl.model import Action, RunResult, is_run_id
+from deployctl.quoting import shown
 
 
 def follow(

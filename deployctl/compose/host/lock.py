@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from deployctl.compose.host.wire import is_number, lines
 from deployctl.foreign import json_object
-from deployctl.image import shown, shown_name
 from deployctl.model import Stranger, UnfinishedRun
+from deployctl.quoting import shown, shown_name
 
 
 def read_holder(data: bytes) -> UnfinishedRun:

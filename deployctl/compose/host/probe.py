@@ -25,9 +25,10 @@ from deployctl.compose.host.wire import (
     strings,
 )
 from deployctl.compose.project import TAG_PLACEHOLDER, Configuration
-from deployctl.image import REVISION_LABEL, Reference, shown_name
+from deployctl.image import REVISION_LABEL, Reference
 from deployctl.model import Container, Health, LocalImage, UnfinishedRun
 from deployctl.moments import read_moment
+from deployctl.quoting import shown_name
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deployctl.errors import UsageError
-from deployctl.inventory.text import closest, escaped, listing, shown
+from deployctl.inventory.text import closest, listing, shown
 from deployctl.inventory.values.environment import EnvironmentProblem, environment_error
 from deployctl.inventory.values.gates import Gates, Github
 from deployctl.inventory.values.host import Host
 from deployctl.inventory.values.service import ComposeService, Service
+from deployctl.quoting import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
