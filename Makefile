@@ -9,8 +9,8 @@ bin := .venv/bin
 workers := $(shell expr $$(nproc) + 1)
 pytest := $(bin)/pytest -q -n $(workers) --dist worksteal
 host_scripts := deployctl/compose/host/*.sh deployctl/compose/host/transaction/*.sh
-shell_files := tests/scripts/fake/d* tests/scripts/fake/fault \
-	tests/scripts/fake/mv tests/scripts/fake/hurried/timeout
+shell_files := tests/host/fake/d* tests/host/fake/fault \
+	tests/host/fake/mv tests/host/fake/hurried/timeout
 vps_files := $(shell grep -rl '^\#!/bin/sh' tests/vps/rootfs)
 bash_files := scripts/* .ci/run tests/faults/gate.sh
 
@@ -52,7 +52,7 @@ check: ## Run the fast checks: format, lint, types, layers, shell, tests without
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
 	@$(pytest) -n $$(($$(nproc) * 2)) --hypothesis-profile quick -m "not slow" \
-		tests/unit tests/scripts tests/lint
+		tests/unit tests/host tests/lint
 
 .PHONY: lint
 lint:

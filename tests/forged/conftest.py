@@ -20,8 +20,8 @@ from deployctl.ssh import Session
 from tests.forged.checker import Shown
 from tests.forged.lies import Liar
 from tests.forged.scenes import SCENES, Recording, recorded
-from tests.scripts.conftest import flavours, running_host
-from tests.scripts.host import FakeHost
+from tests.host.conftest import flavours, running_host
+from tests.host.fake_host import FakeHost
 
 __all__ = ["flavours", "running_host"]
 

@@ -11,7 +11,7 @@ from deployctl.command import Command, Completed
 from deployctl.ssh import Session
 from tests.forged import rewriting
 from tests.forged.scenes import Recording, run_of, verb_of
-from tests.scripts.host import OnLine
+from tests.host.fake_host import OnLine
 
 Lie = Callable[[Sequence[Any]], list[Any]]
 

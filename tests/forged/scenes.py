@@ -15,7 +15,7 @@ from deployctl.command import Command, Completed
 from deployctl.errors import DeployctlError
 from deployctl.inventory import Host
 from deployctl.ssh import Session
-from tests.scripts.host import AS_ANYBODY, WEB, FakeHost, LocalSession, OnLine, locked
+from tests.host.fake_host import AS_ANYBODY, WEB, FakeHost, LocalSession, OnLine, locked
 from tests.unit.build import tag
 
 RUN = "20261124t120000z-0badc0de"

@@ -188,9 +188,10 @@ class RunEvents:
     def with_line(self, line: bytes) -> RunEvents:
         """Add one line that the script printed; what is no event of it is passed over."""
         try:
-            return replace(self, **self._news(_event(line)))
+            news = self._news(_event(line))
         except HostError:
             return self  # its text cannot be read
+        return replace(self, **news) if news else self
 
     def _news(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         what = str(event.get("what", ""))

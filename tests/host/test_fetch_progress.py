@@ -13,7 +13,7 @@ import pytest
 from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.compose.host.fetch import MOST_LAYERS, Pull, Stage
 from deployctl.inventory import Registry
-from tests.scripts.host import REPOSITORY, FakeHost, Flavour, LocalSession
+from tests.host.fake_host import REPOSITORY, FakeHost, Flavour, LocalSession
 from tests.unit.build import image_id, tag
 
 LAYERS = [f"{number:012x}" for number in range(40)]

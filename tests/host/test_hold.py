@@ -16,8 +16,8 @@ from deployctl.events import Event
 from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.model import Origin
 from deployctl.operations import holds
-from tests.scripts.host import WEB, FakeHost, LocalSession, locked
-from tests.scripts.test_transact import cut, truncations
+from tests.host.fake_host import WEB, FakeHost, LocalSession, locked
+from tests.host.test_transact import cut, truncations
 
 KIM, SAM = Origin("kim", "terminal"), Origin("sam", "terminal")
 HOSTILE = '\'; touch x; echo "$(id)" `id` % %s \\n ä 日本 {}'

@@ -29,7 +29,7 @@ from deployctl.errors import (
 from deployctl.inventory import Host
 from deployctl.link import Link
 from deployctl.model import Action, Origin, State
-from tests.scripts.host import (
+from tests.host.fake_host import (
     AS_ANYBODY,
     DB,
     REPOSITORY,

@@ -1,10 +1,8 @@
-"""Facts: what the host scripts print, and what anything else in its place leads to."""
+"""The command that asks for facts, what it prints, and what anything else in its place leads to."""
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import json
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,27 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.facts import FetchedImage, FetchFailure, Hold
-from deployctl.compose.host.fetch import read_fetch
-from deployctl.compose.host.lock import read_holder, read_stranger
-from deployctl.compose.host.probe import read_probe
-from deployctl.compose.host.wire import decode
+from deployctl.compose.facts import Hold
+from deployctl.compose.host.probe import probe_command, read_probe
+from deployctl.compose.host.script import script_text
+from deployctl.compose.project import TAG_PLACEHOLDER
 from deployctl.errors import HostError
 from deployctl.history import STARTED
 from deployctl.model import Health, Stranger, UnfinishedRun
 from tests.unit import build
 from tests.unit.build import (
     REPOSITORY,
+    SERVICE,
     WEB,
     digest,
     entry,
     facts,
     image,
     image_id,
-    release,
     tag,
     text,
 )
+from tests.unit.compose.host.printed import ENCODED, output, printed, with_host_errors_only
 from tests.unit.test_compose import JSON
 
 HOST = {"fact": "host", "user": "deploy", "now": "2025-11-23T12:00:00Z", "uptime": 1.5}
@@ -55,20 +53,32 @@ CONTAINER: dict[str, Any] = {
 }
 
 
-def output(name: str, data: bytes | str | dict[str, Any], status: int = 0) -> dict[str, Any]:
-    """Return the fact that a command on the host said something."""
-    if isinstance(data, dict):
-        data = json.dumps(data)
-    if isinstance(data, str):
-        data = data.encode()
-    return {"fact": name, "output": base64.b64encode(data).decode(), "status": status}
+def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> None:
+    command = probe_command(SERVICE, change=True)
+
+    assert command.argv[:2] == ("sh", "-c")
+    assert command.argv[2] == script_text("probe.sh")
+    assert command.argv[4:] == (
+        "change",
+        "/opt/infra",
+        "/opt/infra/.deployctl",
+        WEB,
+        "IMAGE_TAG",
+        TAG_PLACEHOLDER,
+        "",
+        "compose/docker-compose.yml",
+        "compose/web.yml",
+    )
+    assert probe_command(SERVICE, change=False).argv[4] == "status"
 
 
-def printed(*values: dict[str, Any]) -> bytes:
-    return b"".join(json.dumps(value).encode() + b"\n" for value in values)
+def test_a_probe_is_told_the_env_file_where_the_tag_is_to_be_kept_in_it() -> None:
+    service = dataclasses.replace(SERVICE, persist=True)
+
+    assert probe_command(service, change=True).argv[10] == "/opt/infra/compose/.env"
 
 
-# ---------------------------------------------------------------- the probe
+# ---------------------------------------------------------------- what it found
 
 
 def test_a_probe_that_says_only_who_it_is_leaves_everything_else_empty() -> None:
@@ -185,17 +195,6 @@ def test_a_lock_that_no_run_holds_names_what_does() -> None:
     assert read_probe(printed(HOST, {"fact": "lock", "state": "free"})).stranger is None
 
 
-@pytest.mark.parametrize("data", [b"", b"7", b"7 mallory", b"x y z", b"-7 a b", b"\xff\n\n"])
-def test_a_stranger_that_cannot_be_read_is_one_that_cannot_be_seen(data: bytes) -> None:
-    assert read_stranger(data) == Stranger()
-
-
-@given(st.binary(max_size=80))
-def test_a_stranger_is_shown_without_control_characters(data: bytes) -> None:
-    assert read_stranger(b"7 " + data).text.isprintable()
-    assert read_stranger(b"7 mallory " + data).text.isprintable()
-
-
 def test_in_another_users_directory_the_record_is_said_to_be_his() -> None:
     told = printed(HOST, output("history", b"", 1), output("state-owner", b"deploy\n"))
     found = read_probe(told)
@@ -216,30 +215,11 @@ def test_files_of_another_user_are_names_whatever_is_in_them() -> None:
     assert read_probe(printed(HOST, {"fact": "state", "access": "rm -rf"})).state_access == ""
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"[]", b"[" * 100_000, b"\xff"])
-def test_a_holder_that_cannot_be_read_is_somebody(data: bytes) -> None:
-    assert read_holder(data).text == "another deployctl run"
-
-
 @pytest.mark.parametrize("data", [b"x", b"[]", b"{}", b"[" * 100_000])
 def test_a_hold_that_cannot_be_read_is_still_a_hold(data: bytes) -> None:
     hold = read_probe(printed(HOST, output("hold", data))).hold
 
     assert hold == Hold("somebody", "an unknown time", "no readable reason")
-
-
-@pytest.mark.parametrize(
-    ("said", "free"),
-    [
-        ("Filesystem 1024-blocks Used Available Capacity Mounted\n/dev/sda 9 4 5 44% /", 5),
-        ("", None),
-        ("/dev/sda 9 4", None),
-        ("/dev/sda 9 4 x 44% /", None),
-        ("/dev/sda 9 4 " + "9" * 5000, None),
-    ],
-)
-def test_the_free_space_is_the_fourth_column(said: str, free: int | None) -> None:
-    assert read_probe(printed(HOST, output("disk", said))).free_kib == free
 
 
 def test_paths_are_in_their_order() -> None:
@@ -295,9 +275,6 @@ NAMES = [
     *("host", "tools", "path", "containers", "images", "config", "compose", "history"),
     *("history-size", "lock", "holder", "hold", "foreign", "disk", "logout"),
 ]
-ENCODED = st.one_of(st.binary(max_size=30), JSON.map(lambda value: json.dumps(value).encode())).map(
-    lambda data: base64.b64encode(data).decode()
-)
 FACT = st.fixed_dictionaries(
     {"fact": st.sampled_from(NAMES)},
     optional={
@@ -315,8 +292,7 @@ FACT = st.fixed_dictionaries(
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_facts_or_an_error_of_the_host(data: bytes) -> None:
-    for read in (read_probe, lambda some: read_fetch(some, REPOSITORY)):
-        with_host_errors_only(read, data)
+    with_host_errors_only(read_probe, data)
 
 
 @given(st.lists(FACT, max_size=6))
@@ -328,107 +304,3 @@ def test_arbitrary_facts_are_facts_or_an_error_of_the_host(values: list[dict[str
 def test_an_arbitrary_container_is_facts_or_an_error_of_the_host(changes: dict[str, Any]) -> None:
     value = output("containers", {**CONTAINER, **changes})
     with_host_errors_only(read_probe, printed(HOST, value))
-
-
-def with_host_errors_only(read: Any, data: bytes) -> None:
-    with contextlib.suppress(HostError):
-        read(data)
-
-
-# ---------------------------------------------------------------- the fetch
-
-
-def fetched(pull: str, image_value: dict[str, Any], status: int = 0) -> Any:
-    return read_fetch(
-        printed(output("pull", pull), output("image", image_value, status)), REPOSITORY
-    )
-
-
-IMAGE: dict[str, Any] = {
-    "image_id": image_id(1),
-    "digests": [f"{REPOSITORY}@{digest(1)}", f"{REPOSITORY}@{digest(2)}", f"other@{digest(3)}"],
-    "labels": {"org.opencontainers.image.revision": "0000001"},
-}
-
-
-def test_the_digest_is_the_one_that_the_pull_names() -> None:
-    said = f"Pulling\nDigest: {digest(2)}\nStatus: Downloaded"
-
-    assert fetched(said, IMAGE) == FetchedImage(
-        image_id(1), digest(2), (digest(1), digest(2)), "0000001"
-    )
-
-
-def test_a_digest_that_the_image_list_does_not_confirm_is_not_believed() -> None:
-    assert fetched(f"Digest: {digest(9)}", IMAGE).digest == ""
-    assert fetched("", {**IMAGE, "digests": [f"{REPOSITORY}@{digest(1)}"]}).digest == digest(1)
-
-
-@pytest.mark.parametrize("labels", [None, [], {}, "x"])
-def test_an_image_without_a_revision_label_has_none(labels: Any) -> None:
-    assert fetched("", {**IMAGE, "labels": labels}).revision == ""
-
-
-@pytest.mark.parametrize(
-    ("status", "timed_out"), [(1, False), (124, True), (137, True), (143, True)]
-)
-def test_a_pull_that_fails_leaves_dockers_last_words(status: int, timed_out: bool) -> None:
-    words = "\n".join(f"line {n}" for n in range(9))
-
-    assert read_fetch(printed(output("pull", words, status)), REPOSITORY) == FetchFailure(
-        tuple(f"line {n}" for n in range(4, 9)), timed_out
-    )
-
-
-def test_an_image_that_is_gone_after_the_pull_is_a_failure() -> None:
-    assert isinstance(fetched("", IMAGE, status=1), FetchFailure)
-
-
-@pytest.mark.parametrize("answer", [b"", printed(output("pull", ""))])
-def test_a_fetch_that_says_half_is_an_error_of_the_host(answer: bytes) -> None:
-    with pytest.raises(HostError):
-        read_fetch(answer, REPOSITORY)
-
-
-@given(
-    st.lists(
-        st.fixed_dictionaries(
-            {"fact": st.sampled_from(["pull", "image"])},
-            optional={"output": ENCODED | JSON, "status": st.just(0) | JSON},
-        ),
-        max_size=3,
-    )
-)
-def test_arbitrary_answers_of_a_fetch_are_an_image_or_an_error(values: list[Any]) -> None:
-    with_host_errors_only(lambda data: read_fetch(data, REPOSITORY), printed(*values))
-
-
-@given(st.text() | st.none() | st.integers())
-def test_what_is_not_base64_is_an_error_of_the_host(value: object) -> None:
-    with_host_errors_only(decode, value)  # type: ignore[arg-type]
-
-
-def test_a_release_is_known_by_its_number() -> None:
-    assert release(1).tag == tag(1)
-
-
-# ---------------------------------------------------------------- login and signature
-
-
-def test_a_login_that_failed_is_told_from_a_pull_that_failed() -> None:
-    answer = printed(output("login", "unauthorized", 1))
-
-    assert read_fetch(answer, REPOSITORY) == FetchFailure(
-        ("unauthorized",), timed_out=False, login_failed=True
-    )
-
-
-@pytest.mark.parametrize(("status", "known"), [(0, True), (1, False)])
-def test_a_pull_that_failed_says_whether_the_host_is_logged_in(status: int, known: bool) -> None:
-    answer = printed(output("pull", "denied", 1), output("own-login", "", status))
-
-    failure = read_fetch(answer, REPOSITORY)
-
-    assert isinstance(failure, FetchFailure)
-    assert failure.host_has_login is known
-    assert not failure.login_failed

@@ -12,9 +12,9 @@ from deployctl.compose.host.check import check_command
 from deployctl.errors import DeployctlError
 from deployctl.events import Event
 from deployctl.operations.checkup import check
-from tests.scripts.host import FakeHost, LocalSession
-from tests.scripts.test_probe import snapshot
-from tests.scripts.test_transact import cut, truncations
+from tests.host.fake_host import FakeHost, LocalSession
+from tests.host.test_probe import snapshot
+from tests.host.test_transact import cut, truncations
 
 
 def ignore(_: Event) -> None:

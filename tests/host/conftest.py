@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.host import FakeHost, Flavour
+from tests.host.fake_host import FakeHost, Flavour
 
 _MAKERS = {"dash": Flavour.dash, "ash": Flavour.ash, "busybox": Flavour.busybox}
 

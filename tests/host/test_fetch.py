@@ -6,7 +6,7 @@ import pytest
 
 from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.errors import DeployctlError, HostError, RefusedError
-from tests.scripts.host import REPOSITORY, FakeHost
+from tests.host.fake_host import REPOSITORY, FakeHost
 from tests.unit.build import digest, image_id, tag
 
 

@@ -1,9 +1,10 @@
-"""The commands for the host scripts, and what is heard in their output."""
+"""The commands for a run, and the events that it prints."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import json
 import re
 import subprocess
@@ -15,8 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import history
-from deployctl.compose.host.fetch import fetch_command
-from deployctl.compose.host.probe import probe_command
 from deployctl.compose.host.transact import (
     RunEvents,
     begin_command,
@@ -26,15 +25,10 @@ from deployctl.compose.host.transact import (
     seen_containers_text,
     waiting_for,
 )
-from deployctl.compose.plan import new_run_id
-from deployctl.compose.project import TAG_PLACEHOLDER
-from deployctl.inventory import Registry, Signature
-from deployctl.model import Action, UnfinishedRun, is_run_id
+from deployctl.model import Action, UnfinishedRun
 from tests.unit.build import (
     FILES,
-    NOW,
     SERVICE,
-    WEB,
     container,
     digest,
     entry,
@@ -57,51 +51,6 @@ def options(changes: dict[str, Any] | None = None) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------- commands
-
-
-def test_a_probe_gets_the_directories_and_the_compose_files_in_their_order() -> None:
-    command = probe_command(SERVICE, change=True)
-
-    assert command.argv[:2] == ("sh", "-c")
-    assert command.argv[2].endswith(SCRIPTS.joinpath("probe.sh").read_text())
-    assert command.argv[4:] == (
-        "change",
-        "/opt/infra",
-        "/opt/infra/.deployctl",
-        WEB,
-        "IMAGE_TAG",
-        TAG_PLACEHOLDER,
-        "",
-        "compose/docker-compose.yml",
-        "compose/web.yml",
-    )
-    assert probe_command(SERVICE, change=False).argv[4] == "status"
-
-
-def test_a_probe_is_told_the_env_file_where_the_tag_is_to_be_kept_in_it() -> None:
-    service = dataclasses.replace(SERVICE, persist=True)
-
-    assert probe_command(service, change=True).argv[10] == "/opt/infra/compose/.env"
-
-
-def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:
-    command = fetch_command(WEB, "registry.example/web:1", tag(1))
-
-    kept = f"deployctl/web:{tag(1)}"
-    given = ("registry.example/web:1", kept, "600", "registry.example", "", "")
-    assert command.argv[4:] == given
-    assert command.stdin == b""
-
-
-def test_a_fetch_gets_a_password_on_its_standard_input_and_a_key_as_an_argument() -> None:
-    login = Registry("registry.example", "bot", "correct-horse")
-    signature = Signature(key="PEM", annotations=(("scan", "passed"),))
-
-    command = fetch_command(WEB, "registry.example/web:1", tag(1), login=login, signature=signature)
-
-    assert command.argv[7:] == ("registry.example", "bot", "PEM", "scan=passed")
-    assert command.stdin == b"correct-horse\n"
-    assert "correct-horse" not in command.as_shell()
 
 
 def test_a_transaction_gets_everything_that_was_decided() -> None:
@@ -201,19 +150,6 @@ def test_whatever_a_value_contains_the_host_gets_it_literally(value: str) -> Non
     assert said.split("\0")[:-1] == list(shown.argv[2:])
 
 
-def test_run_ids_sort_by_time_and_are_made_once() -> None:
-    one, other = new_run_id(NOW), new_run_id(NOW)
-
-    assert one.startswith("20251123t120000z-")
-    assert one != other
-    assert is_run_id(one)
-
-
-@pytest.mark.parametrize("text", ["", "..", "../../etc", "a b", "$(id)", "-rf-----", "x" * 65])
-def test_what_names_no_run_is_no_run_id(text: str) -> None:
-    assert not is_run_id(text)
-
-
 def test_the_whole_transaction_has_more_time_than_its_parts() -> None:
     patient = plan(wait=600.0)
 
@@ -229,21 +165,18 @@ def said(event: str, what: str = "", text: bytes | str = b"", **more: Any) -> by
     return json.dumps(value).encode()
 
 
-def heard(*lines: bytes) -> RunEvents:
-    transcript = RunEvents()
-    for line in lines:
-        transcript = transcript.with_line(line)
-    return transcript
+def told(*lines: bytes) -> RunEvents:
+    return functools.reduce(RunEvents.with_line, lines, RunEvents())
 
 
-def test_steps_are_heard_and_a_step_means_that_the_change_was_begun() -> None:
-    assert heard(said("begun")).begun
-    assert heard(said("step", "health")) == RunEvents(begun=True, step="health")
+def test_steps_are_told_and_a_step_means_that_the_change_was_begun() -> None:
+    assert told(said("begun")).begun
+    assert told(said("step", "health")) == RunEvents(begun=True, step="health")
 
 
 def test_an_outcome_is_the_history_line_that_ended_the_run() -> None:
     line = json.dumps(entry(2, 2, previous=1))
-    ended = heard(said("begun"), said("outcome", "entry", line))
+    ended = told(said("begun"), said("outcome", "entry", line))
 
     found = ended.entry()
     assert ended.end == "outcome"
@@ -253,39 +186,39 @@ def test_an_outcome_is_the_history_line_that_ended_the_run() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"torn {", b"\xff", b"[]"])
 def test_an_outcome_that_cannot_be_read_is_an_end_without_an_entry(text: bytes) -> None:
-    ended = heard(said("outcome", "entry", text))
+    ended = told(said("outcome", "entry", text))
 
     assert ended.end == "outcome"
     assert ended.entry() is None
 
 
 @pytest.mark.parametrize("end", ["busy", "changed", "refused", "cancelled", "unknown-run"])
-def test_the_other_ends_are_heard_with_what_they_say(end: str) -> None:
-    assert heard(said(end, "hold", "evidence")) == RunEvents(end=end, what="hold", text=b"evidence")
+def test_the_other_ends_are_told_with_what_they_say(end: str) -> None:
+    assert told(said(end, "hold", "evidence")) == RunEvents(end=end, what="hold", text=b"evidence")
 
 
 def test_a_busy_host_names_its_holder() -> None:
-    assert heard(said("busy", "holder", '{"run":"r","by":"sam"}')).holder().by == "sam"
+    assert told(said("busy", "holder", '{"run":"r","by":"sam"}')).holder().by == "sam"
 
 
 def test_the_end_of_the_lock_does_not_hide_an_outcome() -> None:
     outcome, ended = said("outcome", "entry", "1"), said("ended", "entry", "2")
 
-    assert heard(outcome, ended).text == b"1"
-    assert heard(ended, outcome).text == b"1"
+    assert told(outcome, ended).text == b"1"
+    assert told(ended, outcome).text == b"1"
 
 
 def test_logs_are_lines_of_text_whatever_their_bytes() -> None:
-    transcript = heard(said("container-log", "exited", b"one\ntw\xffo\n"), said("run-log"))
+    run = told(said("container-log", "exited", b"one\ntw\xffo\n"), said("run-log"))
 
-    assert transcript.shown == {"container-log": ("one", "tw�o"), "run-log": ()}
+    assert run.shown == {"container-log": ("one", "tw�o"), "run-log": ()}
 
 
-def test_a_failed_restore_an_outcome_not_recorded_and_an_unchecked_success_are_heard() -> None:
-    assert heard(b'{"event":"restore-failed","reason":"up-failed"}').restore_reason == "up-failed"
-    assert not heard(b'{"event":"not-recorded"}').recorded
-    assert heard(said("well", "unchecked")).unchecked
-    assert not heard(said("well", "checked")).unchecked
+def test_a_failed_restore_an_outcome_not_recorded_and_an_unchecked_success_are_told() -> None:
+    assert told(b'{"event":"restore-failed","reason":"up-failed"}').restore_reason == "up-failed"
+    assert not told(b'{"event":"not-recorded"}').recorded
+    assert told(said("well", "unchecked")).unchecked
+    assert not told(said("well", "checked")).unchecked
 
 
 def test_a_question_whether_the_client_still_waits_names_the_holder() -> None:
@@ -297,7 +230,7 @@ def test_a_question_whether_the_client_still_waits_names_the_holder() -> None:
     stranger = waiting_for(said("waiting", "stranger", "7 mallory flock -x lock"))
     assert stranger
     assert stranger.text == "process 7 of mallory: 'flock -x lock'"
-    assert heard(question).waited
+    assert told(question).waited
     assert waiting_for(said("busy")) is None
     assert waiting_for(b'{"event":"waiting","text":"?"}') is not None
 
@@ -319,7 +252,7 @@ def test_a_question_whether_the_client_still_waits_names_the_holder() -> None:
     ],
 )
 def test_what_is_no_event_is_passed_over(line: bytes) -> None:
-    assert heard(line) == RunEvents()
+    assert told(line) == RunEvents()
 
 
 def test_a_line_of_something_else_is_no_event() -> None:
@@ -330,7 +263,7 @@ def test_a_line_of_something_else_is_no_event() -> None:
 
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_are_passed_over(line: bytes) -> None:
-    assert heard(line) == RunEvents()
+    assert told(line) == RunEvents()
     assert waiting_for(line) is None
 
 
@@ -349,11 +282,11 @@ KINDS = [
         max_size=5,
     )
 )
-def test_arbitrary_events_are_a_transcript(events: list[dict[str, Any]]) -> None:
-    transcript = heard(*(json.dumps(event).encode() for event in events))
+def test_arbitrary_events_are_run_events(events: list[dict[str, Any]]) -> None:
+    run = told(*(json.dumps(event).encode() for event in events))
 
-    transcript.entry()
-    transcript.holder()
+    run.entry()
+    run.holder()
     for event in events:
         waiting_for(json.dumps(event).encode())
 
@@ -363,15 +296,12 @@ def test_a_digest_is_recorded_with_the_release() -> None:
 
 
 def test_only_the_time_that_the_new_release_had_is_told_and_not_that_of_the_old_one() -> None:
-    def heard(*events: dict[str, object]) -> float | None:
-        transcript = RunEvents()
-        for event in events:
-            transcript = transcript.with_line(json.dumps(event).encode())
-        return transcript.limit
+    def limit(*events: dict[str, object]) -> float | None:
+        return told(*(json.dumps(event).encode() for event in events)).limit
 
     too_late: dict[str, object] = {"event": "gave-up", "seconds": 60.0}
     restore: dict[str, object] = {"event": "step", "what": "restore"}
 
-    assert heard({"event": "step", "what": "health"}, too_late) == 60.0
-    assert heard(restore, too_late) is None
-    assert heard(too_late, restore, {"event": "gave-up", "seconds": 9.0}) == 60.0
+    assert limit({"event": "step", "what": "health"}, too_late) == 60.0
+    assert limit(restore, too_late) is None
+    assert limit(too_late, restore, {"event": "gave-up", "seconds": 9.0}) == 60.0

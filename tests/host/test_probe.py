@@ -18,8 +18,8 @@ from deployctl.errors import HostError
 from deployctl.history import STARTED
 from deployctl.inventory import Host
 from deployctl.model import State
-from tests.scripts.host import DB, WEB, FakeHost, LocalSession, locked
-from tests.scripts.test_transact import cut, truncations
+from tests.host.fake_host import DB, WEB, FakeHost, LocalSession, locked
+from tests.host.test_transact import cut, truncations
 from tests.unit import build
 from tests.unit.build import image_id
 

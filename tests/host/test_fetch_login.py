@@ -20,7 +20,7 @@ from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.compose.host.fetch import read_fetch
 from deployctl.errors import HostError
 from deployctl.inventory import Registry
-from tests.scripts.host import REPOSITORY, FakeHost, LocalSession
+from tests.host.fake_host import REPOSITORY, FakeHost, LocalSession
 
 MEMORY = Path("/dev/shm")
 OURS = "deployctl-login."

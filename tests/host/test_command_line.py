@@ -10,7 +10,7 @@ import pytest
 
 from deployctl import __main__ as program
 from deployctl import errors
-from tests.scripts.host import REPOSITORY, FakeHost
+from tests.host.fake_host import REPOSITORY, FakeHost
 from tests.unit.build import digest, image_id, tag
 
 

@@ -27,7 +27,7 @@ from deployctl.errors import (
     DeployctlError,
 )
 from deployctl.model import State
-from tests.scripts.host import DB, FakeHost
+from tests.host.fake_host import DB, FakeHost
 from tests.thorough import thorough
 
 pytestmark = pytest.mark.slow
@@ -70,62 +70,9 @@ class Run:
 Check = Callable[[Run], None]
 
 
-# Each kind of fault at each call; those that a shell could take differently under both shells.
-CASES = [("dash", "a good release"), ("dash", "a release that must be put back")]
-one_shell = pytest.mark.parametrize(("flavour", "scenario"), CASES, indirect=True)
-both_shells = pytest.mark.parametrize(
-    ("flavour", "scenario"),
-    [*CASES, thorough("ash", "a release that must be put back")],
-    indirect=True,
-)
-
-
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     return SCENARIOS[request.param]
-
-
-@both_shells
-def test_one_call_that_fails_never_needs_a_person(
-    host: FakeHost, scenario: Scenario, tmp_path: Path
-) -> None:
-    for_every_call(host, scenario, "fail", ends_well, tmp_path)
-
-
-@one_shell
-def test_one_call_that_does_its_work_and_fails_never_needs_a_person(
-    host: FakeHost, scenario: Scenario, tmp_path: Path
-) -> None:
-    for_every_call(host, scenario, "fail-after", ends_well, tmp_path)
-
-
-@one_shell
-def test_one_call_that_hangs_never_needs_a_person(
-    host: FakeHost, scenario: Scenario, tmp_path: Path
-) -> None:
-    host.hurry = 2.0
-    for_every_call(host, scenario, "hang", ends_well, tmp_path)
-
-
-@both_shells
-def test_a_run_whose_shell_is_killed_shows_as_interrupted_and_needs_no_clean_up(
-    host: FakeHost, scenario: Scenario, tmp_path: Path
-) -> None:
-    for_every_call(host, scenario, "kill-shell", is_interrupted_or_ended, tmp_path)
-
-
-@one_shell
-def test_a_run_that_is_killed_altogether_shows_as_interrupted_and_needs_no_clean_up(
-    host: FakeHost, scenario: Scenario, tmp_path: Path
-) -> None:
-    for_every_call(host, scenario, "kill-all", is_interrupted_or_ended, tmp_path)
-
-
-@one_shell
-def test_a_docker_that_is_gone_for_good_ends_in_a_recorded_outcome(
-    host: FakeHost, scenario: Scenario, tmp_path: Path
-) -> None:
-    for_every_call(host, scenario, "docker-dead", ends_in_truth, tmp_path)
 
 
 # ---------------------------------------------------------------- the checker
@@ -228,6 +175,36 @@ def takes_the_next_deploy(host: FakeHost) -> None:
     assert host.serves() == 4
     is_recorded_once(host)
     leaves_nothing_over(host)
+
+
+# ---------------------------------------------------------------- the faults
+
+FAULTS: dict[str, Check] = {
+    "fail": ends_well,
+    "fail-after": ends_well,  # it does its work first
+    "hang": ends_well,
+    "kill-shell": is_interrupted_or_ended,
+    "kill-all": is_interrupted_or_ended,
+    "docker-dead": ends_in_truth,  # and stays dead
+}
+BAD = "a release that must be put back"
+
+
+@pytest.mark.parametrize(
+    ("fault", "flavour", "scenario"),
+    [
+        *((fault, "dash", scenario) for fault in FAULTS for scenario in SCENARIOS),
+        # What a shell could take differently.
+        thorough("fail", "ash", BAD),
+        thorough("kill-shell", "ash", BAD),
+    ],
+    indirect=["flavour", "scenario"],
+)
+def test_a_fault_at_any_call_ends_in_a_recorded_outcome(
+    host: FakeHost, scenario: Scenario, fault: str, tmp_path: Path
+) -> None:
+    host.hurry = 2.0 if fault == "hang" else None
+    for_every_call(host, scenario, fault, FAULTS[fault], tmp_path)
 
 
 # ---------------------------------------------------------------- the loop
