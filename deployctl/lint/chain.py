@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from deployctl.lint.runs.events import Scenario, wanted_events
-from deployctl.lint.runs.jobs import Instance, Position, runs, steps_of
+from deployctl.lint.runs.jobs import JobRun, Position, runs, steps_of
 from deployctl.lint.runs.simulation import Simulation
 from deployctl.lint.sources.source import Source
 from deployctl.lint.sources.trace import sources
@@ -30,19 +30,19 @@ class DeployStep:
     branch: str
 
     @property
-    def instance(self) -> Instance:
+    def job_run(self) -> JobRun:
         """Its job."""
-        return self.position.instance
+        return self.position.job_run
 
     @property
-    def outermost(self) -> Instance:
+    def outermost(self) -> JobRun:
         """The job of the started workflow that it belongs to, where `needs` is written."""
-        return [self.instance, *self.instance.callers][-1]
+        return [self.job_run, *self.job_run.callers][-1]
 
     @property
     def is_open(self) -> bool:
         """Whether its callers are not in these files: what comes before it cannot be seen."""
-        return self.instance.root.is_only_called
+        return self.job_run.root.is_only_called
 
     @cached_property
     def tag_sources(self) -> list[Source]:
@@ -65,7 +65,7 @@ class DeployStep:
         """The events on its branch after which it can run when nothing fails."""
         return [
             scenario
-            for scenario in wanted_events(self.instance.root, self.branch)
+            for scenario in wanted_events(self.job_run.root, self.branch)
             if Simulation(scenario).reaches(self.position) is not False
         ]
 
@@ -80,9 +80,9 @@ class DeployStep:
         return [(position, scan) for position in self.before for scan in scans(position.step)]
 
     @cached_property
-    def test_jobs(self) -> list[Instance]:
+    def test_jobs(self) -> list[JobRun]:
         """The jobs before it that run tests."""
-        return [each for each in self.instance.ancestors() if is_test(each.job)]
+        return [each for each in self.job_run.ancestors() if is_test(each.job)]
 
     @cached_property
     def test_steps(self) -> list[Position]:
@@ -123,13 +123,13 @@ class Chain:
         return any(uses_deployctl(position.step) for position in self.positions())
 
     @cached_property
-    def deploying_jobs(self) -> list[Instance]:
+    def deploying_jobs(self) -> list[JobRun]:
         """All jobs of the runs that deploy."""
-        deploying = {each.instance for each in self.deploys}
+        deploying = {each.job_run for each in self.deploys}
         return [each for run in self.runs if deploying & set(run) for each in run]
 
     def positions(self) -> Iterator[Position]:
         """All steps of all runs."""
         for run in self.runs:
-            for instance in run:
-                yield from steps_of(instance)
+            for job_run in run:
+                yield from steps_of(job_run)

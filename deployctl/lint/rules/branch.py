@@ -18,12 +18,12 @@ from deployctl.lint.runs.simulation import conditions_of, may_run
 def _not_main_only(chain: Chain) -> Iterator[Breach]:
     for each in chain.deploys:
         conditions = [condition.expression for condition in conditions_of(each.position)]
-        events = other_events(each.instance.root, chain.branch, conditions)
+        events = other_events(each.job_run.root, chain.branch, conditions)
         scenario = next((one for one in events if may_run(each.position, one)), None)
         if scenario:
-            condition = each.position.step.condition or each.instance.job.condition
+            condition = each.position.step.condition or each.job_run.job.condition
             yield Breach(
-                condition.place if condition else each.instance.job.place,
+                condition.place if condition else each.job_run.job.place,
                 f"the deploy of {each.service} also runs for {scenario}",
                 f"if: github.ref == 'refs/heads/{chain.branch}'",
             )

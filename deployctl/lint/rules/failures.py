@@ -8,7 +8,7 @@ from deployctl.lint.chain import Chain, DeployStep
 from deployctl.lint.findings import Place
 from deployctl.lint.rules.rule import Breach, rule
 from deployctl.lint.runs.events import Scenario
-from deployctl.lint.runs.jobs import Instance
+from deployctl.lint.runs.jobs import JobRun
 from deployctl.lint.runs.simulation import FAILURE, SKIPPED, Simulation, survives
 from deployctl.lint.steps.pushes import pushes
 from deployctl.lint.steps.tests import tests_ignored
@@ -41,10 +41,10 @@ def _toothless_tests(each: DeployStep) -> Iterator[Breach]:
 
 
 def _toothless_jobs(each: DeployStep) -> Iterator[Breach]:
-    for instance in _checking_jobs(each):
-        always = instance.job.continue_on_error
+    for job_run in _checking_jobs(each):
+        always = job_run.job.continue_on_error
         if always and always.value.strip().lower() == "true":
-            reason = f"job {instance.job.id} counts as successful when it fails"
+            reason = f"job {job_run.job.id} counts as successful when it fails"
             yield Breach(always.place, reason)
 
 
@@ -68,7 +68,7 @@ def _surviving_steps(each: DeployStep) -> Iterator[Place]:
     for later in (*each.before, each.position):
         matters = later == each.position or any(True for _ in pushes(later.step))
         for failed in failing if matters and later.step.condition else ():
-            behind = failed.instance is later.instance and failed.index < later.index
+            behind = failed.job_run is later.job_run and failed.index < later.index
             if behind and later.step.condition and survives(later, failed):
                 yield later.step.condition.place
 
@@ -76,34 +76,34 @@ def _surviving_steps(each: DeployStep) -> Iterator[Place]:
 def _surviving_jobs(each: DeployStep) -> Iterator[Place]:
     """Jobs that run, up to the deploy, after a job has failed or was left out."""
     for scenario in each.deploying_events:
-        for instance in _checking_jobs(each):
-            for forced in _ends_badly(instance, each, scenario):
+        for job_run in _checking_jobs(each):
+            for forced in _ends_badly(job_run, each, scenario):
                 simulation = Simulation(scenario, forced)
                 if simulation.reaches(each.position) is not False:
-                    yield from _culprits(each, simulation, instance)
+                    yield from _culprits(each, simulation, job_run)
 
 
 def _ends_badly(
-    instance: Instance, each: DeployStep, scenario: Scenario
-) -> Iterator[dict[Instance, str]]:
+    job_run: JobRun, each: DeployStep, scenario: Scenario
+) -> Iterator[dict[JobRun, str]]:
     """How a checking job can end without success: with it, the jobs that called it fail."""
-    if instance is each.instance:
+    if job_run is each.job_run:
         return
-    around = [caller for caller in instance.callers if caller not in each.instance.callers]
-    yield dict.fromkeys([instance, *around], FAILURE)
-    if instance.job.condition and Simulation(scenario).runs(instance) is not True:
-        yield {instance: SKIPPED}
+    around = [caller for caller in job_run.callers if caller not in each.job_run.callers]
+    yield dict.fromkeys([job_run, *around], FAILURE)
+    if job_run.job.condition and Simulation(scenario).runs(job_run) is not True:
+        yield {job_run: SKIPPED}
 
 
-def _culprits(each: DeployStep, simulation: Simulation, ended: Instance) -> Iterator[Place]:
-    way = [*each.instance.ancestors(), each.instance, *each.instance.callers]
+def _culprits(each: DeployStep, simulation: Simulation, ended: JobRun) -> Iterator[Place]:
+    way = [*each.job_run.ancestors(), each.job_run, *each.job_run.callers]
     culprits = [one for one in way if simulation.let_through(one)] or [ended]
     for one in culprits:
         yield one.job.condition.place if one.job.condition else one.job.place
 
 
-def _checking_jobs(each: DeployStep) -> list[Instance]:
-    scanning = [position.instance for position, _ in each.scans]
+def _checking_jobs(each: DeployStep) -> list[JobRun]:
+    scanning = [position.job_run for position, _ in each.scans]
     return list(dict.fromkeys([*scanning, *each.test_jobs]))
 
 

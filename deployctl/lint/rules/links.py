@@ -8,7 +8,7 @@ from deployctl.lint.chain import Chain
 from deployctl.lint.expressions.template import embedded
 from deployctl.lint.expressions.tree import path, walk
 from deployctl.lint.rules.rule import Breach, rule
-from deployctl.lint.runs.jobs import Instance
+from deployctl.lint.runs.jobs import JobRun
 from deployctl.lint.sources.source import Kind
 from deployctl.lint.sources.trace import sources
 from deployctl.lint.workflow.document import Scalar
@@ -46,10 +46,10 @@ def _values(chain: Chain) -> Iterator[Breach]:
 
 def _jobs(chain: Chain) -> Iterator[Breach]:
     """The jobs and workflows that a deploying run names."""
-    for instance in chain.deploying_jobs:
-        job = instance.job
+    for job_run in chain.deploying_jobs:
+        job = job_run.job
         for need in job.needs:
-            if need.value.lower() not in instance.workflow.jobs:
+            if need.value.lower() not in job_run.workflow.jobs:
                 reason = f"job {job.id} needs {need.value!a}, which does not exist"
                 yield Breach(need.place, reason, "correct the job's name")
         if job.uses and job.called_file and job.called_file not in chain.workflows:
@@ -60,10 +60,10 @@ def _jobs(chain: Chain) -> Iterator[Breach]:
 def _secrets(chain: Chain) -> Iterator[Breach]:
     """The secrets of a deploy in a called workflow, which its callers pass."""
     for each in chain.deploys:
-        step, job = each.position.step, each.instance.job
+        step, job = each.position.step, each.job_run.job
         texts = [*step.inputs.values(), *step.environment.values(), *job.environment.values()]
         for name in sorted({name for text in texts for name in _secrets_in(text)}):
-            unpassing = _unpassing(each.instance, name)
+            unpassing = _unpassing(each.job_run, name)
             if unpassing:
                 yield Breach(
                     unpassing.job.place,
@@ -81,9 +81,9 @@ def _secrets_in(scalar: Scalar) -> Iterator[str]:
                     yield name
 
 
-def _unpassing(instance: Instance, secret: str) -> Instance | None:
+def _unpassing(job_run: JobRun, secret: str) -> JobRun | None:
     """Return the calling job that does not pass a secret on; a passed one may be renamed."""
-    caller = instance.caller
+    caller = job_run.caller
     if caller is None or caller.job.secrets is None:
         return _unpassing(caller, secret) if caller else None
     return None if secret in caller.job.secrets else caller

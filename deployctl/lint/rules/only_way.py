@@ -23,7 +23,7 @@ from deployctl.lint.steps.script import Written
 )
 def _second_way(chain: Chain) -> Iterator[Breach]:
     for position in chain.positions() if chain.uses_deployctl else ():
-        own = any("self-hosted" in label for label in position.instance.job.runs_on)
+        own = any("self-hosted" in label for label in position.job_run.job.runs_on)
         for place, what in other_ways(position.step, on_own_machine=own):
             yield Breach(place, f"this reaches for a host without deployctl: {what}")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from deployctl.lint.chain import Chain, DeployStep
 from deployctl.lint.findings import Place
 from deployctl.lint.rules.rule import Breach, Finder, rule
-from deployctl.lint.runs.jobs import Instance, Position, steps_of
+from deployctl.lint.runs.jobs import JobRun, Position, steps_of
 from deployctl.lint.sources.source import Kind, Source
 from deployctl.lint.steps.script import place_in, script_of
 
@@ -41,8 +41,8 @@ def _made_beside(chain: Chain) -> Iterator[Breach]:
     """What makes another tag than that of the chain."""
     right_places = {place for each in chain.deploys for place in _right_places(each)}
     used = {source.place for each in chain.deploys for source in each.tag_sources}
-    for instance in chain.deploying_jobs:
-        for place, position in _computations(instance):
+    for job_run in chain.deploying_jobs:
+        for place, position in _computations(job_run):
             if place not in used and not {place, _maker(place, position)} & right_places:
                 yield Breach(place, "a tag is computed here, beside the one of the chain")
 
@@ -60,8 +60,8 @@ def _right_places(each: DeployStep) -> set[Place]:
     }
     if right or not each.scans:
         return right
-    for instance in dict.fromkeys(position.instance for position in each.before):
-        for place, position in _computations(instance):
+    for job_run in dict.fromkeys(position.job_run for position in each.before):
+        for place, position in _computations(job_run):
             if _comes_before_scan(place, position, each):
                 return {_maker(place, position)}
     return set()
@@ -80,21 +80,21 @@ def _comes_before_scan(place: Place, position: Position | None, each: DeployStep
     """Whether what makes a tag comes before a scan of the chain."""
     if position is None:
         # An `env:` of the whole workflow is one place, too.
-        workflow = each.instance.workflow
+        workflow = each.job_run.workflow
         return place in {scalar.place for scalar in workflow.environment.values()}
     if not each.scans:  # that is a finding of its own
-        return each.is_open or position.instance is not each.instance
+        return each.is_open or position.job_run is not each.job_run
     return any(position == scan or position in scan.before() for scan, _ in each.scans)
 
 
-def _computations(instance: Instance) -> Iterator[tuple[Place, Position | None]]:
+def _computations(job_run: JobRun) -> Iterator[tuple[Place, Position | None]]:
     """Return where a job puts a tag together, and in which step if it is in one."""
-    job = instance.job
-    for texts in (job.environment, job.outputs, job.inputs, instance.workflow.environment):
+    job = job_run.job
+    for texts in (job.environment, job.outputs, job.inputs, job_run.workflow.environment):
         for scalar in texts.values():
             if _COMPUTES.search(scalar.value):
                 yield scalar.place, None
-    for position in steps_of(instance):
+    for position in steps_of(job_run):
         step = position.step
         for scalar in (*step.inputs.values(), *step.environment.values()):
             if _COMPUTES.search(scalar.value):

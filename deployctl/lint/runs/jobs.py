@@ -16,7 +16,7 @@ _MOST_JOBS = 5000
 
 
 @dataclass(eq=False)
-class Instance:
+class JobRun:
     """A job in one run of a workflow.
 
     Attributes:
@@ -27,9 +27,9 @@ class Instance:
 
     workflow: Workflow
     job: Job
-    caller: Instance | None
-    needs: list[Instance] = field(default_factory=list)
-    called: list[Instance] = field(default_factory=list)
+    caller: JobRun | None
+    needs: list[JobRun] = field(default_factory=list)
+    called: list[JobRun] = field(default_factory=list)
 
     @property
     def root(self) -> Workflow:
@@ -37,17 +37,17 @@ class Instance:
         return self.caller.root if self.caller else self.workflow
 
     @property
-    def callers(self) -> list[Instance]:
+    def callers(self) -> list[JobRun]:
         """The jobs that led here, the nearest first."""
         return [self.caller, *self.caller.callers] if self.caller else []
 
-    def need(self, name: str) -> Instance | None:
+    def need(self, name: str) -> JobRun | None:
         """Return a job that it needs, by its id."""
         return next((each for each in self.needs if each.job.id == name), None)
 
-    def ancestors(self) -> list[Instance]:
+    def ancestors(self) -> list[JobRun]:
         """Return all jobs that must have ended before it begins."""
-        found: dict[Instance, None] = {}
+        found: dict[JobRun, None] = {}
         waiting = [need for each in (self, *self.callers) for need in each.needs]
         while waiting:
             each = waiting.pop()
@@ -61,27 +61,27 @@ class Instance:
 class Position:
     """A step of a job in one run."""
 
-    instance: Instance
+    job_run: JobRun
     index: int
 
     @property
     def step(self) -> Step:
         """The step."""
-        return self.instance.job.steps[self.index]
+        return self.job_run.job.steps[self.index]
 
     def before(self) -> list[Position]:
         """Return all steps that come before it, in its job and in those that it waits for."""
-        found = [position for each in self.instance.ancestors() for position in steps_of(each)]
-        return found + [Position(self.instance, index) for index in range(self.index)]
+        found = [position for each in self.job_run.ancestors() for position in steps_of(each)]
+        return found + [Position(self.job_run, index) for index in range(self.index)]
 
 
-def steps_of(instance: Instance) -> Iterator[Position]:
+def steps_of(job_run: JobRun) -> Iterator[Position]:
     """Return the steps of a job, in their order."""
-    for index in range(len(instance.job.steps)):
-        yield Position(instance, index)
+    for index in range(len(job_run.job.steps)):
+        yield Position(job_run, index)
 
 
-def runs(workflows: Mapping[str, Workflow]) -> list[list[Instance]]:
+def runs(workflows: Mapping[str, Workflow]) -> list[list[JobRun]]:
     """Return the jobs of every run that can start: one run for each workflow with an event.
 
     A workflow that is only called, but by nobody here, stands for itself.
@@ -105,9 +105,9 @@ class _Builder:
         self._workflows = workflows
         self._count = 0
 
-    def jobs(self, workflow: Workflow, caller: Instance | None) -> list[Instance]:
+    def jobs(self, workflow: Workflow, caller: JobRun | None) -> list[JobRun]:
         """Return the jobs of one call, and with them all that they call."""
-        made = {job.id: Instance(workflow, job, caller) for job in workflow.jobs.values()}
+        made = {job.id: JobRun(workflow, job, caller) for job in workflow.jobs.values()}
         self._count += len(made)
         if self._count > _MOST_JOBS:
             raise DocumentError(workflow.place, f"its calls make more than {_MOST_JOBS} jobs")

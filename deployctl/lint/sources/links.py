@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deployctl.lint.runs.jobs import Instance
+from deployctl.lint.runs.jobs import JobRun
 from deployctl.lint.sources.source import End, Kind, Scope
 from deployctl.lint.workflow.document import Scalar
 
@@ -19,10 +19,10 @@ class Link:
 
 def output_of_need(job: str, output: str, scope: Scope) -> Link | End:
     """Follow `needs.job.outputs.output`."""
-    instance = scope.instance
-    need = instance.need(job) if instance else None
+    job_run = scope.job_run
+    need = job_run.need(job) if job_run else None
     if need is None:
-        mine = f"job {instance.job.id}" if instance else "a workflow's output"
+        mine = f"job {job_run.job.id}" if job_run else "a workflow's output"
         return End(Kind.BROKEN, f"{mine} does not need a job {job!a}")
     return _output_of(need, output)
 
@@ -35,14 +35,14 @@ def output_of_called_job(job: str, output: str, scope: Scope) -> Link | End:
     return _output_of(found, output)
 
 
-def _output_of(instance: Instance, output: str) -> Link | End:
-    job = instance.job
+def _output_of(job_run: JobRun, output: str) -> Link | End:
+    job = job_run.job
     if job.uses is None:
         written = job.outputs.get(output)
-        scope = Scope(instance, before=len(job.steps))
-    elif instance.called:
-        written = instance.called[0].workflow.called_outputs.get(output)
-        scope = Scope(None, called=tuple(instance.called))
+        scope = Scope(job_run, before=len(job.steps))
+    elif job_run.called:
+        written = job_run.called[0].workflow.called_outputs.get(output)
+        scope = Scope(None, called=tuple(job_run.called))
     else:
         return End(Kind.UNSEEN, f"the workflow {job.uses.value}")
     if written is None:
@@ -52,21 +52,21 @@ def _output_of(instance: Instance, output: str) -> Link | End:
 
 def input_of_workflow(name: str, scope: Scope) -> Link | End:
     """Follow `inputs.name`: to what the caller passes, else to the default."""
-    instance = scope.instance
-    if instance is None:
+    job_run = scope.job_run
+    if job_run is None:
         return End(Kind.BROKEN, f"inputs.{name} is not known there")
-    workflow, caller = instance.workflow, instance.caller
+    workflow, caller = job_run.workflow, job_run.caller
     if caller is None and name in workflow.typed_inputs:
         return End(Kind.FOREIGN, f"the input {name!a} that a person types")
     if name not in workflow.called_inputs:
         return End(Kind.BROKEN, f"{workflow.file_name} has no input {name!a}")
     passed = caller.job.inputs.get(name) if caller else None
     given = passed or workflow.called_inputs[name]
-    return Link(given, Scope(caller)) if given else _input_not_given(name, instance)
+    return Link(given, Scope(caller)) if given else _input_not_given(name, job_run)
 
 
-def _input_not_given(name: str, instance: Instance) -> End:
-    workflow, caller = instance.workflow, instance.caller
+def _input_not_given(name: str, job_run: JobRun) -> End:
+    workflow, caller = job_run.workflow, job_run.caller
     if caller:
         reason = f"job {caller.job.id} passes no input {name!a}"
         return End(Kind.BROKEN, reason, place=caller.job.place)

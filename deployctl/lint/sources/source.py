@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from deployctl.lint.findings import Place
-from deployctl.lint.runs.jobs import Instance, Position
+from deployctl.lint.runs.jobs import JobRun, Position
 from deployctl.lint.workflow.values import Step, Texts
 
 
@@ -66,30 +66,30 @@ class Scope:
     """From where a name is looked up.
 
     Attributes:
-        instance: the job.
+        job_run: the job.
         before: the steps in front of this index are known; 0: outside of the job's steps.
         index: the step whose own environment counts; None: none.
         called: of a called workflow's outputs, its jobs.
     """
 
-    instance: Instance | None
+    job_run: JobRun | None
     before: int = 0
     index: int | None = None
-    called: tuple[Instance, ...] = ()
+    called: tuple[JobRun, ...] = ()
 
     @property
     def step(self) -> Step | None:
         """The step itself."""
-        if self.instance is None or self.index is None:
+        if self.job_run is None or self.index is None:
             return None
-        return self.instance.job.steps[self.index]
+        return self.job_run.job.steps[self.index]
 
     def outside(self, environment: Texts) -> Scope:
         """Return the scope of an `env:` itself: of a step's, the job; else, no steps."""
         own = self.step is not None and self.step.environment is environment
-        return Scope(self.instance, self.before if own else 0)
+        return Scope(self.job_run, self.before if own else 0)
 
 
 def scope_of(position: Position) -> Scope:
     """Return the scope of a step's own texts."""
-    return Scope(position.instance, position.index, position.index)
+    return Scope(position.job_run, position.index, position.index)

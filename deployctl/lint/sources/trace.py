@@ -141,13 +141,13 @@ class _Tracer:
     # ------------------------------------------------------------ outputs of steps
 
     def _output_of_step(self, step: str, output: str, scope: Scope) -> list[Source]:
-        instance = scope.instance
-        steps = instance.job.steps[: scope.before] if instance else ()
+        job_run = scope.job_run
+        steps = job_run.job.steps[: scope.before] if job_run else ()
         index = next((i for i, each in enumerate(steps) if each.id == step), None)
-        if instance is None or index is None:
-            where = f" before it in job {instance.job.id}" if instance else ""
+        if job_run is None or index is None:
+            where = f" before it in job {job_run.job.id}" if job_run else ""
             return self.found(Kind.BROKEN, f"there is no step {step!a}{where}")
-        position = Position(instance, index)
+        position = Position(job_run, index)
         if position.step.run is None:
             return self.at(position.step.place).made_by_action(position, output)
         return self._made_by_script(position, position.step.run.value, output)
@@ -235,15 +235,15 @@ class _Tracer:
 
     def _handed_on(self, name: str, scope: Scope) -> list[Source]:
         """What an earlier step wrote to GITHUB_ENV, else the `env:` of the job or workflow."""
-        instance = scope.instance
-        if instance is None:
+        job_run = scope.job_run
+        if job_run is None:
             return self._of_runner(name, scope)
         for index in reversed(range(scope.before)):
-            position = Position(instance, index)
+            position = Position(job_run, index)
             words = scripts.exports(position.step, name)
             if words:
                 return self.words(words, position)
-        for environment in (instance.job.environment, instance.workflow.environment):
+        for environment in (job_run.job.environment, job_run.workflow.environment):
             if name in environment:
                 return self.scalar(environment[name], scope.outside(environment))
         return self._of_runner(name, scope)
