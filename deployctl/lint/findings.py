@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of a check.
+    """What a check has found.
 
     Attributes:
         findings: by file and line.

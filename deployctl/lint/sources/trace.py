@@ -25,8 +25,8 @@ from deployctl.lint.expressions.tree import (
 from deployctl.lint.findings import Place
 from deployctl.lint.runs.jobs import Position
 from deployctl.lint.shell.expansions import Expansion, expansions
-from deployctl.lint.sources import known, links, scripts
-from deployctl.lint.sources.links import Link
+from deployctl.lint.sources import between_jobs, known, scripts
+from deployctl.lint.sources.between_jobs import Definition
 from deployctl.lint.sources.source import End, Kind, Scope, Source, scope_of
 from deployctl.lint.steps.deploys import is_deployctl_action
 from deployctl.lint.steps.script import Written
@@ -117,13 +117,13 @@ class _Tracer:
     def _named(self, names: Path, scope: Scope) -> list[Source]:
         match names:
             case ("needs", job, "outputs", output):
-                return self._follow(links.output_of_need(job, output, scope))
+                return self._follow(between_jobs.output_of_need(job, output, scope))
             case ("jobs", job, "outputs", output) if scope.called:
-                return self._follow(links.output_of_called_job(job, output, scope))
+                return self._follow(between_jobs.output_of_called_job(job, output, scope))
             case ("steps", step, "outputs", output):
                 return self._output_of_step(step, output, scope)
             case ("inputs", name) | ("github", "event", "inputs", name):
-                return self._follow(links.input_of_workflow(name, scope))
+                return self._follow(between_jobs.input_of_workflow(name, scope))
             case ("env", name):
                 return self._variable(name, scope)
             case ("github", *rest):
@@ -133,7 +133,7 @@ class _Tracer:
             case _:
                 return self.found(Kind.BROKEN, f"{'.'.join(names)} does not exist")
 
-    def _follow(self, found: Link | End) -> list[Source]:
+    def _follow(self, found: Definition | End) -> list[Source]:
         if isinstance(found, End):
             return self.end(found)
         return self.scalar(found.text, found.scope)

@@ -1,4 +1,4 @@
-"""One link between jobs or workflows: what an output or an input leads to."""
+"""What an output or an input stands for: one step from a job or workflow to another."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from deployctl.lint.workflow.document import Scalar
 
 
 @dataclass(frozen=True)
-class Link:
+class Definition:
     """The text that a name stands for, and from where the names in it are looked up."""
 
     text: Scalar
     scope: Scope
 
 
-def output_of_need(job: str, output: str, scope: Scope) -> Link | End:
+def output_of_need(job: str, output: str, scope: Scope) -> Definition | End:
     """Follow `needs.job.outputs.output`."""
     job_run = scope.job_run
     need = job_run.need(job) if job_run else None
@@ -27,7 +27,7 @@ def output_of_need(job: str, output: str, scope: Scope) -> Link | End:
     return _output_of(need, output)
 
 
-def output_of_called_job(job: str, output: str, scope: Scope) -> Link | End:
+def output_of_called_job(job: str, output: str, scope: Scope) -> Definition | End:
     """Follow `jobs.job.outputs.output`, in the outputs of a called workflow."""
     found = next((each for each in scope.called if each.job.id == job), None)
     if found is None:
@@ -35,7 +35,7 @@ def output_of_called_job(job: str, output: str, scope: Scope) -> Link | End:
     return _output_of(found, output)
 
 
-def _output_of(job_run: JobRun, output: str) -> Link | End:
+def _output_of(job_run: JobRun, output: str) -> Definition | End:
     job = job_run.job
     if job.uses is None:
         written = job.outputs.get(output)
@@ -47,10 +47,10 @@ def _output_of(job_run: JobRun, output: str) -> Link | End:
         return End(Kind.UNSEEN, f"the workflow {job.uses.value}")
     if written is None:
         return End(Kind.BROKEN, f"job {job.id} has no output {output!a}")
-    return Link(written, scope)
+    return Definition(written, scope)
 
 
-def input_of_workflow(name: str, scope: Scope) -> Link | End:
+def input_of_workflow(name: str, scope: Scope) -> Definition | End:
     """Follow `inputs.name`: to what the caller passes, else to the default."""
     job_run = scope.job_run
     if job_run is None:
@@ -62,7 +62,7 @@ def input_of_workflow(name: str, scope: Scope) -> Link | End:
         return End(Kind.BROKEN, f"{workflow.file_name} has no input {name!a}")
     passed = caller.job.inputs.get(name) if caller else None
     given = passed or workflow.called_inputs[name]
-    return Link(given, Scope(caller)) if given else _input_not_given(name, job_run)
+    return Definition(given, Scope(caller)) if given else _input_not_given(name, job_run)
 
 
 def _input_not_given(name: str, job_run: JobRun) -> End:
