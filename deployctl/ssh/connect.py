@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
@@ -53,23 +53,18 @@ def connect(host: Host, *, ssh_config: Path | None = None) -> Session:
             which.
     """
     text = config_files.read(ssh_config)
-    contact = config.first_contact(host, text)
     # Made while paramiko is being imported, which takes longer than most connections.
-    early = EarlyConnection(*contact, host.connect_timeout) if contact else None
-    try:
-        with Credentials(host) as credentials:
-            target = config.resolve(host, text)
-            return _connect_through_jumps(host, target, credentials, early)
-    finally:
-        if early is not None:
-            early.discard()
+    early = EarlyConnection(config.first_contact(host, text), host.connect_timeout)
+    with closing(early), Credentials(host) as credentials:
+        target = config.resolve(host, text)
+        return _connect_through_jumps(host, target, credentials, early)
 
 
 def _connect_through_jumps(
     host: Host,
     target: Target,
     credentials: Credentials,
-    early: EarlyConnection | None,
+    early: EarlyConnection,
 ) -> Session:
     with ExitStack() as opened:
         via: Any = None
@@ -84,13 +79,13 @@ def _connect_through_jumps(
         return Session(host, connection.transport, opened.pop_all())
 
 
-def _dial(target: Target, via: Any, early: EarlyConnection | None) -> Dial:
+def _dial(target: Target, via: Any, early: EarlyConnection) -> Dial:
     """Return the function that makes one more raw connection to a machine."""
     place = target.place
 
     def tcp() -> Any:
         try:
-            ready = early.take(place.hostname, place.port) if early else None
+            ready = early.take(place.hostname, place.port)
             return ready or open_tcp(place.hostname, place.port, target.timeout)
         except (OSError, UnicodeError) as error:
             raise failures.dial_error(place, error, target.timeout) from error
@@ -154,21 +149,20 @@ def _open(
     recording = RecordingSocket(sock)
     connection = _fabric_connection(target, recording, policy, authentication)
     started = time.monotonic()
-    try:
-        connection.open()
-    except HostError:
-        _close(connection, sock)
-        raise
-    except Exception as error:
-        # Anything: bytes from a peer that is no SSH server make paramiko raise what they like.
-        timed_out = time.monotonic() - started >= 0.9 * target.timeout
-        _close(connection, sock)
-        raise failures.handshake_error(
-            target.place, error, recording.first_bytes, timed_out=timed_out
-        ) from error
-    except BaseException:  # Ctrl-C
-        _close(connection, sock)
-        raise
+    with ExitStack() as otherwise:  # after Ctrl-C, too
+        otherwise.callback(sock.close)
+        otherwise.callback(connection.client.close)
+        try:
+            connection.open()
+        except HostError:
+            raise
+        except Exception as error:
+            # Anything: bytes from a peer that is no SSH server make paramiko raise what they like.
+            timed_out = time.monotonic() - started >= 0.9 * target.timeout
+            raise failures.handshake_error(
+                target.place, error, recording.first_bytes, timed_out=timed_out
+            ) from error
+        otherwise.pop_all()
     connection.transport.set_keepalive(KEEPALIVE)
     return connection
 
@@ -207,8 +201,3 @@ def _fabric_connection(
     )
     connection.client.set_missing_host_key_policy(policy)
     return connection
-
-
-def _close(connection: Any, sock: Any) -> None:
-    connection.client.close()
-    sock.close()

@@ -70,31 +70,35 @@ class Credentials:
         if path.suffix == ".pub" and (in_agent := self.agent(agent).holds(path)):
             return in_agent
         try:
-            text = path.read_text("utf-8", "replace")
-            open_to_others = _open_to_others(path)
-        except OSError as error:
-            raise HostError(
-                "key-unusable",
-                f"cannot read the private key {name}: {error.strerror}",
-                hint="check `identity_file` and the file's permissions",
-            ) from error
-        if open_to_others and "PRIVATE KEY" in text:
-            raise HostError(
-                "key-unusable",
-                f"other users of this computer may read the private key {name}",
-                hint=suggest.hint(
-                    "ssh does not use such a key either; if nobody has read it:",
-                    suggest.typed("chmod", "600", str(path)),
-                ),
-            )
-        try:
-            identity = keys.load(text, self._host.passphrase, name)
+            identity = keys.load(_read(path, name), self._host.passphrase, name)
         except keys.PassphraseNeededError:
             if in_agent := self.agent(agent).holds(Path(f"{path}.pub")):
                 return in_agent
             raise
         _load_certificate(identity, Path(f"{path}-cert.pub"))
         return identity
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        text = path.read_text("utf-8", "replace")
+        open_to_others = _open_to_others(path)
+    except OSError as error:
+        raise HostError(
+            "key-unusable",
+            f"cannot read the private key {name}: {error.strerror}",
+            hint="check `identity_file` and the file's permissions",
+        ) from error
+    if open_to_others and "PRIVATE KEY" in text:
+        raise HostError(
+            "key-unusable",
+            f"other users of this computer may read the private key {name}",
+            hint=suggest.hint(
+                "ssh does not use such a key either; if nobody has read it:",
+                suggest.typed("chmod", "600", str(path)),
+            ),
+        )
+    return text
 
 
 def _open_to_others(path: Path) -> bool:

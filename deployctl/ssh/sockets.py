@@ -36,13 +36,14 @@ def open_tcp(hostname: str, port: int, timeout: float) -> socket.socket:
 class EarlyConnection:
     """A TCP connection that is made in the background, for one later `take`.
 
-    Attributes:
-        address: host name and port that it goes to.
+    Args:
+        address: host name and port that it goes to; None: there is none to make.
+        timeout: as for `open_tcp`.
     """
 
-    def __init__(self, hostname: str, port: int, timeout: float) -> None:
-        self.address = (hostname, port)
-        self._task: Task[socket.socket] | None = Task(open_tcp, hostname, port, timeout)
+    def __init__(self, address: tuple[str, int] | None, timeout: float) -> None:
+        self._address = address
+        self._task = Task(open_tcp, *address, timeout) if address else None
 
     def take(self, hostname: str, port: int) -> socket.socket | None:
         """Return the socket if it goes to this address and was not taken before.
@@ -50,7 +51,7 @@ class EarlyConnection:
         Raises:
             OSError, UnicodeError: as `open_tcp`.
         """
-        if self._task is None or self.address != (hostname, port):
+        if self._task is None or self._address != (hostname, port):
             return None
         task, self._task = self._task, None
         try:
@@ -59,7 +60,7 @@ class EarlyConnection:
             task.on_result(_close)
             raise
 
-    def discard(self) -> None:
+    def close(self) -> None:
         """Close the socket, now or when it is there, unless it was taken."""
         if self._task is not None:
             self._task.on_result(_close)
