@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
 from deployctl.ssh.config_files import at_home
-from deployctl.ssh.failures import Place, printable
+from deployctl.ssh.failures import printable
+from deployctl.ssh.place import SSH_PORT, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +138,7 @@ class KeyAuthentication:
 def _let_in(target: Target, identity: Identity) -> str:
     """What root types to let a key in. It adds a line: other keys in the file stay."""
     place, user = target.place, shlex.quote(target.user)
-    port = f"-p {place.port} " if place.port != 22 else ""  # noqa: PLR2004
+    port = f"-p {place.port} " if place.port != SSH_PORT else ""
     # A jump host has to forward, which "restrict" would forbid.
     options = "" if target.is_jump else "restrict "
     line = f"{options}{identity.key.get_name()} {identity.key.get_base64()} deployctl"

@@ -19,9 +19,9 @@ from typing import Any
 from deployctl.errors import HostError
 from deployctl.inventory import Host, Jump
 from deployctl.ssh.config_files import at_home, invalid, words
-from deployctl.ssh.failures import Place, printable
+from deployctl.ssh.failures import printable
+from deployctl.ssh.place import SSH_PORT, Place
 
-SSH_PORT = 22
 # Keywords that may send a connection elsewhere than to the address in the inventory.
 _ROUTING = re.compile(
     r"^\s*(hostname|port|proxyjump|proxycommand|match|canonicalizehostname|connecttimeout)\b",

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 import unicodedata
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deployctl.errors import HostError
+
+if TYPE_CHECKING:
+    from deployctl.ssh.place import Place
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
 # Code of the error for a connection that ended before the host said who it is.
@@ -20,25 +23,6 @@ _MEANINGS = {
     b"\x15\x03": "a TLS server",
     b"220": "a mail or FTP server",
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a connection goes, in the words of a message.
-
-    Attributes:
-        label: name in the inventory, or of a jump host as written.
-        hostname: name or address that is connected to.
-        port: TCP port.
-    """
-
-    label: str
-    hostname: str
-    port: int
-
-    def __str__(self) -> str:
-        address = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
-        return f"{self.label} ({address}:{self.port})"
 
 
 def printable(text: str | bytes, limit: int = 200) -> str:

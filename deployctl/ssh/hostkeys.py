@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
 from deployctl.inventory.ssh_public_key import encode, fingerprint
+from deployctl.ssh.place import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from deployctl.inventory import PinnedKey
-    from deployctl.ssh.failures import Place
     from deployctl.ssh.known_hosts import KnownKey
+    from deployctl.ssh.place import Place
     from deployctl.ssh.revocations import Revocations
 
 # Signature algorithms by key type, in order of preference.
@@ -148,9 +149,7 @@ class HostKeyPolicy:
         if not self._is_jump:
             line = f'host_key = "{fingerprint(blob)}"'
             return f"add the second line to [hosts.{self._place.label}]", [line]
-        name = self._place.hostname
-        if self._place.port != 22:  # noqa: PLR2004
-            name = f"[{name}]:{self._place.port}"
+        name = known_name(self._place.hostname, self._place.port)
         return "add the second line to known_hosts", [f"{name} {key_type} {encode(blob)}"]
 
     def _mismatch_error(

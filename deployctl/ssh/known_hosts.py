@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from deployctl.inventory.ssh_public_key import decode
+from deployctl.ssh.place import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +57,7 @@ def known_keys(files: Sequence[Path], hostname: str, port: int) -> list[KnownKey
     """
     entries = [entry for path in files for entry in _entries(path)]
     hostname = hostname.lower()
-    names = [hostname] if port == 22 else [f"[{hostname}]:{port}", hostname]  # noqa: PLR2004
+    names = list(dict.fromkeys([known_name(hostname, port), hostname]))
     revoked = [
         key
         for patterns, key in entries

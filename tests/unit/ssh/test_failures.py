@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.errors import EXIT_UNREACHABLE
-from deployctl.ssh.failures import Place, dial_error, printable
+from deployctl.ssh.failures import dial_error, printable
+from deployctl.ssh.place import Place
 from deployctl.ssh.transport import exit_status_of_signal
 
 PLACE = Place("vps", "2001:db8::7", 2222)

@@ -9,9 +9,9 @@ import pytest
 from deployctl.errors import HostError
 from deployctl.inventory import PinnedKey
 from deployctl.inventory.ssh_public_key import fingerprint
-from deployctl.ssh.failures import Place
 from deployctl.ssh.hostkeys import HostKeyPolicy
 from deployctl.ssh.known_hosts import known_keys
+from deployctl.ssh.place import Place
 from tests.unit.ssh.key_samples import ED25519, ED25519_TEXT, OTHER, OTHER_TEXT, RSA, RSA_TEXT
 
 if TYPE_CHECKING:
