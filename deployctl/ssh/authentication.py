@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
 from deployctl.ssh.config_files import at_home
+from deployctl.ssh.endpoint import SSH_PORT, Endpoint
 from deployctl.ssh.failures import printable
-from deployctl.ssh.place import SSH_PORT, Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,17 +72,17 @@ class KeyAuthentication:
 
     def _check_connection(self, transport: Any, seconds: float) -> None:
         """Return if the failure of an attempt was the host's answer."""
-        place = self._target.place
+        endpoint = self._target.endpoint
         if seconds >= self._target.timeout:
             raise HostError(
                 "connect-timeout",
-                f"{place} did not answer to the login within {seconds:.0f} s",
+                f"{endpoint} did not answer to the login within {seconds:.0f} s",
                 hint="the host may be overloaded, or its name look-ups (UseDNS) or PAM hang",
             )
         if len(self._tried) == 1 and not transport.is_active():
             raise HostError(
                 "connection-closed",
-                f"{place} closed the connection during the login of {self._target.user}",
+                f"{endpoint} closed the connection during the login of {self._target.user}",
                 hint="the network may have failed: try again; otherwise the host's log says why "
                 "(`journalctl -u ssh`)",
             )
@@ -109,7 +109,7 @@ class KeyAuthentication:
             self._unusable.append(error.message)
 
     def _error(self, transport: Any, allowed: list[str]) -> HostError:
-        place, user = self._target.place, self._target.user
+        endpoint, user = self._target.endpoint, self._target.user
         details = [f"tried: {key}" for key in self._tried]
         details += [f"not usable: {problem}" for problem in self._unusable]
         if allowed:
@@ -118,15 +118,15 @@ class KeyAuthentication:
         if not self._tried:
             return HostError(
                 "auth-failed",
-                f"there is no key to log in to {place} as {user}",
-                hint=_no_key_hint(self._host, place),
+                f"there is no key to log in to {endpoint} as {user}",
+                hint=_no_key_hint(self._host, endpoint),
                 details=details,
             )
         count = "the key was" if len(self._tried) == 1 else f"{len(self._tried)} keys were"
         closed = "" if transport.is_active() else "; then it closed the connection"
         return HostError(
             "auth-failed",
-            f"{place} does not let {user} in: {count} refused{closed}",
+            f"{endpoint} does not let {user} in: {count} refused{closed}",
             hint=_let_in(self._target, self._tried[0])
             if not allowed
             else "PubkeyAuthentication must not be off in the host's sshd_config; as root:\n"
@@ -137,13 +137,13 @@ class KeyAuthentication:
 
 def _let_in(target: Target, identity: Identity) -> str:
     """What root types to let a key in. It adds a line: other keys in the file stay."""
-    place, user = target.place, shlex.quote(target.user)
-    port = f"-p {place.port} " if place.port != SSH_PORT else ""
+    endpoint, user = target.endpoint, shlex.quote(target.user)
+    port = f"-p {endpoint.port} " if endpoint.port != SSH_PORT else ""
     # A jump host has to forward, which "restrict" would forbid.
     options = "" if target.is_jump else "restrict "
     line = f"{options}{identity.key.get_name()} {identity.key.get_base64()} deployctl"
     return (
-        f"let it in, as root on the host (ssh {port}root@{place.hostname}, or its console). No "
+        f"let it in, as root on the host (ssh {port}root@{endpoint.hostname}, or its console). No "
         "such user yet: see the README, First deploy. If the key is there, journalctl -u ssh says "
         "why it is refused:\n"
         # The line before may lack its end.
@@ -152,10 +152,10 @@ def _let_in(target: Target, identity: Identity) -> str:
     )
 
 
-def _no_key_hint(host: Host, place: Place) -> str:
+def _no_key_hint(host: Host, endpoint: Endpoint) -> str:
     return (
         f'add to [hosts.{host.name}]: ssh_key = {{ env = "DEPLOY_SSH_KEY" }} or '
         f'identity_file = "~/.ssh/…", or load a key into ssh-agent (`ssh-add`); no key yet: '
-        f'ssh-keygen -t ed25519 -N "" -f deploy_key, and let it in on {place.hostname} as the '
+        f'ssh-keygen -t ed25519 -N "" -f deploy_key, and let it in on {endpoint.hostname} as the '
         "README says (First deploy)"
     )

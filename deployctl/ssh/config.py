@@ -19,8 +19,8 @@ from typing import Any
 from deployctl.errors import HostError
 from deployctl.inventory import Host, Jump
 from deployctl.ssh.config_files import at_home, invalid, words
+from deployctl.ssh.endpoint import SSH_PORT, Endpoint
 from deployctl.ssh.failures import printable
-from deployctl.ssh.place import SSH_PORT, Place
 
 # Keywords that may send a connection elsewhere than to the address in the inventory.
 _ROUTING = re.compile(
@@ -35,7 +35,7 @@ class Target:
     """One machine to log in to.
 
     Attributes:
-        place: where it is.
+        endpoint: where it is.
         user: login name.
         key_name: name under which its host key is known.
         known_hosts: files with host keys.
@@ -49,7 +49,7 @@ class Target:
         is_jump: whether it is such a machine itself.
     """
 
-    place: Place
+    endpoint: Endpoint
     user: str
     key_name: str
     known_hosts: tuple[Path, ...]
@@ -138,7 +138,7 @@ class _Resolver:
             else self._jumps(asked_for)
         )
         return Target(
-            place=Place(label, hostname, port),
+            endpoint=Endpoint(label, hostname, port),
             user=start.user or found.get("user") or _local_user(label),
             key_name=found.get("hostkeyalias") or hostname,
             known_hosts=_known_hosts(self._host, found),

@@ -72,7 +72,7 @@ def _connect_through_jumps(
             try:
                 via = _log_in(host, jump, credentials, _dial(jump, via, early))
             except HostError as error:
-                raise failures.at_jump_host(jump.place, error) from error
+                raise failures.at_jump_host(jump.endpoint, error) from error
             opened.callback(via.client.close)
         connection = _log_in(host, target, credentials, _dial(target, via, early))
         opened.callback(connection.client.close)
@@ -81,14 +81,14 @@ def _connect_through_jumps(
 
 def _dial(target: Target, via: Any, early: EarlyConnection) -> Dial:
     """Return the function that makes one more raw connection to a machine."""
-    place = target.place
+    endpoint = target.endpoint
 
     def tcp() -> Any:
         try:
-            ready = early.take(place.hostname, place.port)
-            return ready or open_tcp(place.hostname, place.port, target.timeout)
+            ready = early.take(endpoint.hostname, endpoint.port)
+            return ready or open_tcp(endpoint.hostname, endpoint.port, target.timeout)
         except (OSError, UnicodeError) as error:
-            raise failures.dial_error(place, error, target.timeout) from error
+            raise failures.dial_error(endpoint, error, target.timeout) from error
 
     def tunnel() -> Any:
         return _open_tunnel(via, target)
@@ -104,15 +104,15 @@ def _dial(target: Target, via: Any, early: EarlyConnection) -> Dial:
 def _open_tunnel(via: Any, target: Target) -> Any:
     import paramiko
 
-    place = target.place
+    endpoint = target.endpoint
     try:
         return via.transport.open_channel(
-            "direct-tcpip", (place.hostname, place.port), ("", 0), timeout=target.timeout
+            "direct-tcpip", (endpoint.hostname, endpoint.port), ("", 0), timeout=target.timeout
         )
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise HostError(
             "jump-failed",
-            f"the jump host {via.original_host} cannot reach {place}: "
+            f"the jump host {via.original_host} cannot reach {endpoint}: "
             f"{failures.printable(str(error))}",
             hint="check the address as seen from the jump host, and AllowTcpForwarding in its "
             "sshd_config",
@@ -135,9 +135,9 @@ def _log_in(host: Host, target: Target, credentials: Credentials, dial: Dial) ->
 
 def _host_key_policy(host: Host, target: Target) -> HostKeyPolicy:
     return HostKeyPolicy(
-        target.place,
+        target.endpoint,
         None if target.is_jump else host.host_key,
-        known_keys(target.known_hosts, target.key_name, target.place.port),
+        known_keys(target.known_hosts, target.key_name, target.endpoint.port),
         [read_revocations(path) for path in target.revoked],
         is_jump=target.is_jump,
     )
@@ -160,7 +160,7 @@ def _open(
             # Anything: bytes from a peer that is no SSH server make paramiko raise what they like.
             timed_out = time.monotonic() - started >= 0.9 * target.timeout
             raise failures.handshake_error(
-                target.place, error, recording.first_bytes, timed_out=timed_out
+                target.endpoint, error, recording.first_bytes, timed_out=timed_out
             ) from error
         otherwise.pop_all()
     connection.transport.set_keepalive(KEEPALIVE)
@@ -180,9 +180,9 @@ def _fabric_connection(
         return make_transport(sock, policy.algorithms(), target.timeout)
 
     connection = Connection(
-        target.place.hostname,
+        target.endpoint.hostname,
         user=target.user,
-        port=target.place.port,
+        port=target.endpoint.port,
         # Lazy, with an empty ssh_config: neither ~/.fabric.yaml nor Fabric's reading of
         # ssh_config has a say.
         config=Config(lazy=True, ssh_config=SSHConfig()),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
 from deployctl.inventory.ssh_public_key import encode, fingerprint
-from deployctl.ssh.place import known_name
+from deployctl.ssh.endpoint import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from deployctl.inventory import PinnedKey
+    from deployctl.ssh.endpoint import Endpoint
     from deployctl.ssh.known_hosts import KnownKey
-    from deployctl.ssh.place import Place
     from deployctl.ssh.revocations import Revocations
 
 # Signature algorithms by key type, in order of preference.
@@ -34,7 +34,7 @@ class HostKeyPolicy:
     """Decides about the key that a host offers; paramiko calls `missing_host_key`.
 
     Args:
-        place: the host, for messages.
+        endpoint: the host, for messages.
         pin: the key that the inventory expects; None: known_hosts decides.
         known: what known_hosts files say about the host; of these, only revocations count if
             there is a pin.
@@ -44,14 +44,14 @@ class HostKeyPolicy:
 
     def __init__(
         self,
-        place: Place,
+        endpoint: Endpoint,
         pin: PinnedKey | None,
         known: Sequence[KnownKey],
         revocations: Sequence[Revocations] = (),
         *,
         is_jump: bool,
     ) -> None:
-        self._place = place
+        self._endpoint = endpoint
         self._pin = pin
         self._known = [key for key in known if not key.revoked]
         self._revoked = [key for key in known if key.revoked]
@@ -140,7 +140,7 @@ class HostKeyPolicy:
         remedy, lines = self._remedy(key_type, blob)
         return HostError(
             "host-key-unknown",
-            f"the identity of {self._place} is not known: it shows the {key_type} key {shown}",
+            f"the identity of {self._endpoint} is not known: it shows the {key_type} key {shown}",
             hint=f"read its key on the host's console; only if it is the same, {remedy}:\n"
             + "\n".join([_read_key(key_type), *lines]),
         )
@@ -148,8 +148,8 @@ class HostKeyPolicy:
     def _remedy(self, key_type: str, blob: bytes) -> tuple[str, list[str]]:
         if not self._is_jump:
             line = f'host_key = "{fingerprint(blob)}"'
-            return f"add the second line to [hosts.{self._place.label}]", [line]
-        name = known_name(self._place.hostname, self._place.port)
+            return f"add the second line to [hosts.{self._endpoint.label}]", [line]
+        name = known_name(self._endpoint.hostname, self._endpoint.port)
         return "add the second line to known_hosts", [f"{name} {key_type} {encode(blob)}"]
 
     def _mismatch_error(
@@ -157,7 +157,7 @@ class HostKeyPolicy:
     ) -> HostError:
         return HostError(
             "host-key-mismatch",
-            f"{self._place} is not the host it was: expected {' or '.join(expected)}, "
+            f"{self._endpoint} is not the host it was: expected {' or '.join(expected)}, "
             f"but it shows {key_type} {fingerprint(blob)}",
             hint="was it reinstalled? If not, somebody is between here and there: stop. Read its "
             f"key on the host's console; only if it is the same, {edit}:\n"
@@ -167,7 +167,7 @@ class HostKeyPolicy:
     def _revoked_error(self, blob: bytes, source: str) -> HostError:
         return HostError(
             "host-key-revoked",
-            f"{self._place} shows the key {fingerprint(blob)}, which {source} revokes",
+            f"{self._endpoint} shows the key {fingerprint(blob)}, which {source} revokes",
             hint="do not connect: someone may have the host's key. Give the host a new one "
             "(`ssh-keygen -A` after removing the old) and pin that",
         )

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from deployctl.inventory.ssh_public_key import decode
-from deployctl.ssh.place import known_name
+from deployctl.ssh.endpoint import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -40,7 +40,7 @@ def _resolve(text: str, host: Host = HOST) -> Target:
 def test_without_ssh_config_the_defaults_are_those_of_ssh(home: Path) -> None:
     target = _resolve("")
 
-    assert (target.place.hostname, target.place.port) == ("vps.example", 22)
+    assert (target.endpoint.hostname, target.endpoint.port) == ("vps.example", 22)
     assert target.user == "local"
     assert target.known_hosts[0] == home / ".ssh/known_hosts"
     assert Path("/etc/ssh/ssh_known_hosts") in target.known_hosts
@@ -65,8 +65,8 @@ def test_ssh_config_completes_the_inventory(home: Path) -> None:
         """
     )
 
-    assert (target.place.hostname, target.place.port) == ("203.0.113.7", 2222)
-    assert target.place.label == "vps"
+    assert (target.endpoint.hostname, target.endpoint.port) == ("203.0.113.7", 2222)
+    assert target.endpoint.label == "vps"
     assert target.user == "deploy"
     assert target.identity_files == (f"{home}/.ssh/deploy", f"{home}/.ssh/other")
     assert target.only_those
@@ -100,7 +100,7 @@ def test_the_inventory_wins_over_ssh_config(home: Path) -> None:
         host,
     )
 
-    assert (target.user, target.place.port, target.timeout) == ("inventory", 22, 7)
+    assert (target.user, target.endpoint.port, target.timeout) == ("inventory", 22, 7)
     assert target.known_hosts == (known,)
     assert target.jumps == ()
     assert target.proxy_command is None
@@ -140,7 +140,7 @@ def test_jump_hosts_are_resolved_through_ssh_config() -> None:
         """
     )
 
-    assert [(j.place.hostname, j.place.port, j.user) for j in target.jumps] == [
+    assert [(j.endpoint.hostname, j.endpoint.port, j.user) for j in target.jumps] == [
         ("first.example", 2201, "one"),
         ("other.example", 2200, "second"),
     ]
@@ -157,7 +157,7 @@ def test_the_first_jump_host_may_itself_be_behind_another() -> None:
             ProxyJump outer
         """
     )
-    assert [jump.place.hostname for jump in target.jumps] == ["outer", "inner"]
+    assert [jump.endpoint.hostname for jump in target.jumps] == ["outer", "inner"]
 
 
 def test_the_inventorys_jump_host_wins() -> None:
@@ -165,14 +165,14 @@ def test_the_inventorys_jump_host_wins() -> None:
         "Host *\n  ProxyJump other\nHost *\n  ProxyCommand nc",
         replace(HOST, proxy_jump=(Jump("jump", "me"),)),
     )
-    assert [jump.place.hostname for jump in target.jumps][-1] == "jump"
+    assert [jump.endpoint.hostname for jump in target.jumps][-1] == "jump"
 
 
 def _way(text: str, **host: object) -> list[tuple[str, int]]:
     target = _resolve(text, replace(HOST, **host))  # type: ignore[arg-type]
     assert not target.is_jump
     assert all(jump.is_jump for jump in target.jumps)
-    return [(jump.place.hostname, jump.place.port) for jump in target.jumps]
+    return [(jump.endpoint.hostname, jump.endpoint.port) for jump in target.jumps]
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_another_port_of_the_address_is_another_machine_in_ssh_config_too() -> N
 
 def test_a_jump_host_is_not_its_own_jump_host() -> None:
     target = _resolve("Host *\n  ProxyJump jump.example\n")
-    assert [jump.place.hostname for jump in target.jumps] == ["jump.example"]
+    assert [jump.endpoint.hostname for jump in target.jumps] == ["jump.example"]
 
 
 def test_a_circle_of_jump_hosts_ends() -> None:
@@ -225,7 +225,7 @@ def test_a_circle_of_jump_hosts_ends() -> None:
             ProxyJump a
         """
     )
-    assert [jump.place.hostname for jump in target.jumps] == ["b", "a"]
+    assert [jump.endpoint.hostname for jump in target.jumps] == ["b", "a"]
 
 
 def test_a_proxy_command_is_expanded() -> None:
@@ -295,7 +295,7 @@ def test_a_home_of_nobody_is_no_bug() -> None:
 def test_an_ssh_config_that_others_may_change_is_not_used(home: Path, name: str, mode: int) -> None:
     (home / ".ssh/config").write_text("Include included\n")
     (home / ".ssh/included").write_text("Port 2222\n")
-    assert config.resolve(HOST, config_files.read(None)).place.port == 2222
+    assert config.resolve(HOST, config_files.read(None)).endpoint.port == 2222
     (home / ".ssh" / name).chmod(mode)
 
     with pytest.raises(HostError, match="other users") as caught:
@@ -334,12 +334,12 @@ def test_include_is_followed_and_belongs_to_its_block(home: Path) -> None:
 
     target = _resolve("Include config.d/*.conf missing.conf\nUser right\n")
 
-    assert (target.place.port, target.user) == (2222, "right")
+    assert (target.endpoint.port, target.user) == (2222, "right")
 
 
 def test_an_include_of_itself_ends(home: Path) -> None:
     (home / ".ssh/loop").write_text("Include loop\nPort 2222\n")
-    assert _resolve("Include loop\n").place.port == 2222
+    assert _resolve("Include loop\n").endpoint.port == 2222
 
 
 def test_a_missing_file_is_an_empty_one(home: Path) -> None:
@@ -402,5 +402,5 @@ def test_the_first_contact_is_known_early_unless_ssh_config_may_change_it(
 
 def test_the_early_contact_is_the_one_that_is_resolved() -> None:
     host = replace(HOST, proxy_jump=(Jump("jump", "me", 2200), Jump("other")), known_hosts=None)
-    first = _resolve("", host).jumps[0].place
+    first = _resolve("", host).jumps[0].endpoint
     assert config.first_contact(host, "") == (first.hostname, first.port)

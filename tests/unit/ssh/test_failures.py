@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.errors import EXIT_UNREACHABLE
+from deployctl.ssh.endpoint import Endpoint
 from deployctl.ssh.failures import dial_error, printable
-from deployctl.ssh.place import Place
 from deployctl.ssh.transport import exit_status_of_signal
 
-PLACE = Place("vps", "2001:db8::7", 2222)
+ENDPOINT = Endpoint("vps", "2001:db8::7", 2222)
 
 
 def _os_error(number: int) -> OSError:
@@ -38,7 +38,7 @@ def _os_error(number: int) -> OSError:
     ],
 )
 def test_every_failure_has_a_code_a_place_and_a_hint(error: Exception, code: str) -> None:
-    failure = dial_error(PLACE, error, 10)
+    failure = dial_error(ENDPOINT, error, 10)
 
     assert failure.code == code
     assert failure.exit_status == EXIT_UNREACHABLE

@@ -9,21 +9,21 @@ import pytest
 from deployctl.errors import HostError
 from deployctl.inventory import PinnedKey
 from deployctl.inventory.ssh_public_key import fingerprint
+from deployctl.ssh.endpoint import Endpoint
 from deployctl.ssh.hostkeys import HostKeyPolicy
 from deployctl.ssh.known_hosts import known_keys
-from deployctl.ssh.place import Place
 from tests.unit.ssh.key_samples import ED25519, ED25519_TEXT, OTHER, OTHER_TEXT, RSA, RSA_TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PLACE = Place("vps", "203.0.113.7", 22)
+ENDPOINT = Endpoint("vps", "203.0.113.7", 22)
 
 
 def _policy(tmp_path: Path, text: str = "", pin: PinnedKey | None = None) -> HostKeyPolicy:
     path = tmp_path / "known_hosts"
     path.write_text(text)
-    return HostKeyPolicy(PLACE, pin, known_keys([path], PLACE.hostname, 22), is_jump=False)
+    return HostKeyPolicy(ENDPOINT, pin, known_keys([path], ENDPOINT.hostname, 22), is_jump=False)
 
 
 def _refusal(policy: HostKeyPolicy, key_type: str, blob: bytes) -> HostError:
@@ -52,7 +52,7 @@ def test_an_unknown_key_is_refused_with_the_line_to_add(tmp_path: Path) -> None:
 
 
 def test_an_unknown_jump_host_is_refused_with_the_known_hosts_line() -> None:
-    policy = HostKeyPolicy(Place("jump", "jump.example", 2222), None, [], is_jump=True)
+    policy = HostKeyPolicy(Endpoint("jump", "jump.example", 2222), None, [], is_jump=True)
 
     error = _refusal(policy, "ssh-rsa", RSA)
 

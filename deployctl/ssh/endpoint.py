@@ -8,7 +8,7 @@ SSH_PORT = 22
 
 
 @dataclass(frozen=True)
-class Place:
+class Endpoint:
     """One machine, in the words of a message.
 
     Attributes:
