@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from deployctl.ssh import Session, connect, execution
 from tests.unit.ssh.client import host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
 from tests.vps.proxy import DelayingProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_a_connection_that_drops_is_no_failed_command(
@@ -31,16 +35,23 @@ def test_a_dead_connection_is_noticed_at_the_next_command(
         session.run(shell("true"), timeout=10)
 
 
-def test_a_silent_connection_is_noticed(
+@pytest.fixture
+def proxied(
     server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[tuple[Session, DelayingProxy]]:
+    """A connection that can fall silent, which is noticed soon."""
     monkeypatch.setattr(execution, "QUIET", 0.5)
     monkeypatch.setattr(execution, "NO_ANSWER", 1.0)
     with (
         DelayingProxy("127.0.0.1", server.port) as proxy,
         connect(replace(host_of(server), port=proxy.port)) as session,
-        pytest.raises(ConnectionLostError),
     ):
+        yield session, proxy
+
+
+def test_a_silent_connection_is_noticed(proxied: tuple[Session, DelayingProxy]) -> None:
+    session, proxy = proxied
+    with pytest.raises(ConnectionLostError):
         session.run(shell("echo x; sleep 60"), timeout=60, on_line=lambda _: proxy.blackhole())
 
 
@@ -53,18 +64,13 @@ def test_a_quiet_command_on_a_living_connection_is_waited_for(
 
 
 def test_a_silent_connection_is_noticed_when_a_command_starts(
-    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    proxied: tuple[Session, DelayingProxy],
 ) -> None:
-    monkeypatch.setattr(execution, "QUIET", 0.5)
-    monkeypatch.setattr(execution, "NO_ANSWER", 1.0)
-    with (
-        DelayingProxy("127.0.0.1", server.port) as proxy,
-        connect(replace(host_of(server), port=proxy.port)) as session,
-    ):
-        session.run(shell("true"), timeout=10)
-        proxy.blackhole()
-        with pytest.raises(ConnectionLostError):
-            session.run(shell("true"), timeout=60)
+    session, proxy = proxied
+    session.run(shell("true"), timeout=10)
+    proxy.blackhole()
+    with pytest.raises(ConnectionLostError):
+        session.run(shell("true"), timeout=60)
 
 
 def test_closing_twice_is_harmless(session: Session) -> None:
