@@ -54,3 +54,10 @@ def empty(flavour: Flavour, tmp_path: Path) -> FakeHost:
 def host(flavour: Flavour, running_host: Callable[[str], FakeHost], tmp_path: Path) -> FakeHost:
     """A host that runs release 2; release 1 was there before."""
     return running_host(flavour.name).copy(tmp_path / "host")
+
+
+@pytest.fixture
+def ready(host: FakeHost) -> FakeHost:
+    """The image of release 3 is there."""
+    host.fetch(3)
+    return host

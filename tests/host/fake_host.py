@@ -16,10 +16,13 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+import pytest
 
 from deployctl import drift, planning, readiness, runner
 from deployctl.command import Command, Completed
@@ -82,6 +85,9 @@ class Flavour:
         _link_tool(directory, "flock", _program("flock"))
         return cls("busybox", directory)
 
+
+one_shell = pytest.mark.parametrize("flavour", ["dash"], indirect=True)
+"""For what takes long and is the same to every shell."""
 
 # What the scripts and the fakes call; nothing else is there.
 _TOOLS = (
@@ -364,20 +370,28 @@ class FakeHost:
         with self.link() as link:
             return runner.run(link, plan, _ignore)
 
-    def transcript(self, command: Command, answer: bytes | None = b"still here\n") -> RunEvents:
-        """Run a command and return what was heard; `answer`: to the question whether we wait."""
-        heard = [RunEvents()]
+    def events_of(self, command: Command, answer: bytes | None = b"still here\n") -> RunEvents:
+        """Run a command and return what it said; `answer`: to the question whether we wait."""
+        said = [RunEvents()]
 
         def listen(line: bytes) -> bytes | None:
-            heard.append(heard[-1].with_line(line))
+            said.append(said[-1].with_line(line))
             return answer if waiting_for(line) else None
 
         LocalSession(self).run(command, timeout=30, on_line=listen)
-        return heard[-1]
+        return said[-1]
 
 
 def _ignore(_: Event) -> None:
     pass
+
+
+def wait_until_tidy(host: FakeHost) -> None:
+    """A run has its outcome before it tidies up."""
+    give_up = time.monotonic() + 5
+    while not host.lock_is_free():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
 
 
 AS_A_RUN = 'exec 9>>"$1"; flock $2 9; echo held; '

@@ -8,13 +8,11 @@ import pytest
 
 from deployctl import checkup
 from deployctl.checkup import CheckResult
-from deployctl.compose.host.check import check_command
 from deployctl.errors import DeployctlError
 from deployctl.events import Event
 from deployctl.operations.checkup import check
-from tests.host.fake_host import FakeHost, LocalSession
+from tests.host.fake_host import FakeHost
 from tests.host.test_probe import snapshot
-from tests.host.test_transact import cut, truncations
 
 
 def ignore(_: Event) -> None:
@@ -80,14 +78,6 @@ def test_a_registry_that_hangs_is_down(host: FakeHost) -> None:
     host.break_at("fetch", pull, "hang")
 
     assert codes(run(host)) == {"registry-down"}
-
-
-def test_a_script_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
-    command = check_command(host.service)
-    script = max(command.argv, key=len)
-
-    for text in truncations(script):
-        assert LocalSession(host).run(cut(command, script, text), timeout=10).stdout == b""
 
 
 def test_where_docker_is_down_only_that_is_said(host: FakeHost) -> None:

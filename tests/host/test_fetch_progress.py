@@ -38,7 +38,7 @@ def go_on(host: FakeHost) -> None:
     (host.fake / "go-on").touch()
 
 
-class Hearer:
+class Listener:
     """Listens to a fetch; does something once, as soon as a layer has been downloaded."""
 
     def __init__(self, then: Callable[[], object] = lambda: None) -> None:
@@ -61,16 +61,16 @@ class Hearer:
 
 def check_that_it_tells_layers(host: FakeHost, login: Registry | None) -> None:
     says(host, *BEFORE, "wait", *AFTER)
-    hearer = Hearer(then=lambda: go_on(host))
+    listener = Listener(then=lambda: go_on(host))
 
-    fetched = host.fetch(3, login, listener=hearer)
+    fetched = host.fetch(3, login, listener=listener)
 
     assert isinstance(fetched, FetchedImage)
     assert fetched.image_id == image_id(3)
     assert fetched.digest  # docker says it after the layers
-    assert (1, 1, 1) in hearer.counts
-    assert (40, 2, 1) in hearer.counts  # while docker waited
-    assert hearer.counts[-1] == (40, 40, 40)
+    assert (1, 1, 1) in listener.counts
+    assert (40, 2, 1) in listener.counts  # while docker waited
+    assert listener.counts[-1] == (40, 40, 40)
 
 
 def right_login() -> Registry:
@@ -96,37 +96,37 @@ def test_they_are_told_where_everything_is_busybox(
 def test_a_pull_that_fails_half_way_is_a_failure_with_dockers_words(host: FakeHost) -> None:
     says(host, *BEFORE)
     host.break_at("fetch", 2, "fail-after")
-    hearer = Hearer()
+    listener = Listener()
 
-    fetched = host.fetch(3, listener=hearer)
+    fetched = host.fetch(3, listener=listener)
 
     assert isinstance(fetched, FetchFailure)
     assert fetched.words[-1] == "simulated failure, afterwards"
-    assert hearer.counts[-1] == (40, 2, 1)
+    assert listener.counts[-1] == (40, 2, 1)
 
 
 def test_a_pull_that_hangs_half_way_is_a_failure_in_time(host: FakeHost) -> None:
     host.hurry = 1.0
     says(host, *BEFORE, "wait")
-    hearer = Hearer()
+    listener = Listener()
 
-    fetched = host.fetch(3, listener=hearer)
+    fetched = host.fetch(3, listener=listener)
 
     assert isinstance(fetched, FetchFailure)
     assert fetched.timed_out
     assert fetched.words[-1] == BEFORE[-1]
-    assert hearer.counts[-1] == (40, 2, 1)
+    assert listener.counts[-1] == (40, 2, 1)
 
 
 def test_bytes_are_told_where_docker_says_them_but_not_each_time(host: FakeHost) -> None:
     bar = "Downloading [=====>      ]"
     says(host, *(f"{LAYERS[0]}: {bar}  {size / 10}MB/340MB" for size in range(300)))
-    hearer = Hearer()
+    listener = Listener()
 
-    host.fetch(3, listener=hearer)
+    host.fetch(3, listener=listener)
 
-    assert hearer.pull.size == 340_000_000
-    assert len(hearer.told) < 30
+    assert listener.pull.size == 340_000_000
+    assert len(listener.told) < 30
 
 
 NO_LINES_OF_DOCKERS = (
@@ -149,14 +149,14 @@ NO_LINES_OF_DOCKERS = (
 def test_what_is_no_line_of_dockers_tells_nothing_and_harms_nothing(host: FakeHost) -> None:
     known = b"\n000000000002: Waiting\n"
     says(host, *NO_LINES_OF_DOCKERS, known, *NO_LINES_OF_DOCKERS)
-    hearer = Hearer()
+    listener = Listener()
 
-    fetched = host.fetch(3, listener=hearer)
+    fetched = host.fetch(3, listener=listener)
 
     assert isinstance(fetched, FetchedImage)
     assert fetched.image_id == image_id(3)
     assert fetched.digest
-    assert hearer.told == [b'{"fact":"layer","id":"000000000002","is":"Waiting"}']
+    assert listener.told == [b'{"fact":"layer","id":"000000000002","is":"Waiting"}']
 
 
 @pytest.mark.slow
@@ -164,14 +164,14 @@ def test_more_than_anybody_would_read_is_neither_told_nor_kept(host: FakeHost) -
     flood = b"".join(b"%012x: Waiting\n" % number for number in range(9000))
     says(host, flood * 2)
     host.break_at("fetch", 2, "fail-after")
-    hearer = Hearer()
+    listener = Listener()
 
-    fetched = host.fetch(3, listener=hearer)
+    fetched = host.fetch(3, listener=listener)
 
     assert isinstance(fetched, FetchFailure)
     assert fetched.words[-1] == "simulated failure, afterwards"
-    assert len(hearer.told) == 1000
-    assert len(hearer.pull.layers) == MOST_LAYERS
+    assert len(listener.told) == 1000
+    assert len(listener.pull.layers) == MOST_LAYERS
 
 
 @pytest.mark.parametrize("login", [None, right_login()], ids=["own", "given"])

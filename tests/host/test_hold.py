@@ -17,7 +17,6 @@ from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.model import Origin
 from deployctl.operations import holds
 from tests.host.fake_host import WEB, FakeHost, LocalSession, locked
-from tests.host.test_transact import cut, truncations
 
 KIM, SAM = Origin("kim", "terminal"), Origin("sam", "terminal")
 HOSTILE = '\'; touch x; echo "$(id)" `id` % %s \\n ä 日本 {}'
@@ -80,9 +79,9 @@ def test_a_hold_that_is_set_after_the_decision_stops_the_run_and_is_named(host: 
     plan = host.plan(3)
     hold(host)
 
-    heard = host.transcript(begin_command(plan))
+    run = host.events_of(begin_command(plan))
     with pytest.raises(BusyError, match=r"held by kim since .*: audit") as refused:
-        outcome.success_entry(heard, outcome.Asked.by(plan, host.link().host))
+        outcome.success_entry(run, outcome.Asked.by(plan, host.link().host))
     assert refused.value.code == "hold"
     assert host.serves() == 2
 
@@ -215,12 +214,3 @@ def test_a_hold_that_cannot_be_removed_is_an_error(host: FakeHost) -> None:
 
     assert failed.value.code == "hold-unwritable"
     assert "still held" in failed.value.state
-
-
-def test_a_script_that_arrives_in_part_does_nothing(host: FakeHost) -> None:
-    command = hold_command(host.service, KIM, "audit")
-    script = max(command.argv, key=len)
-
-    for text in truncations(script):
-        LocalSession(host).run(cut(command, script, text), timeout=10)
-        assert not hold_file(host).exists()

@@ -21,8 +21,7 @@ from deployctl.holds import HoldOutcome
 from deployctl.model import Origin, State
 from deployctl.operations import holds
 from deployctl.operations.checkup import check
-from tests.host.fake_host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked
-from tests.host.test_transact import wait_until_tidy
+from tests.host.fake_host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked, wait_until_tidy
 from tests.unit.build import tag
 
 OLD_RUN = "20240101t000000z-{:08x}"

@@ -13,13 +13,11 @@ import pytest
 
 from deployctl import readiness
 from deployctl.compose.facts import HostFacts
-from deployctl.compose.host.probe import probe_command
 from deployctl.errors import HostError
 from deployctl.history import STARTED
 from deployctl.inventory import Host
 from deployctl.model import State
-from tests.host.fake_host import DB, WEB, FakeHost, LocalSession, locked
-from tests.host.test_transact import cut, truncations
+from tests.host.fake_host import DB, WEB, FakeHost, locked
 from tests.unit import build
 from tests.unit.build import image_id
 
@@ -284,12 +282,3 @@ def test_a_tool_that_is_missing_is_named(host: FakeHost, tmp_path: Path) -> None
 
     assert facts.missing_tools == ("flock", "setsid")
     assert code(host, facts) == "tool-missing"
-
-
-@pytest.mark.slow
-def test_a_probe_that_arrives_in_part_says_nothing(host: FakeHost) -> None:
-    command = probe_command(host.service, change=True)
-    script = max(command.argv, key=len)
-
-    for text in truncations(script):
-        assert LocalSession(host).run(cut(command, script, text), timeout=10).stdout == b""
