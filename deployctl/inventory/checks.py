@@ -142,7 +142,7 @@ def host_key(text: str) -> PinnedKey:
 
 
 def private_key(text: str) -> str:
-    """Accept what can be a private key; what happened to it in a secret store, ssh.keys repairs."""
+    """Accept what can be a private key; what happened to it in a secret store, ssh repairs."""
     key = text.replace("\r\n", "\n").strip()
     if key.startswith(("ssh-", "ecdsa-", "sk-")):
         raise ValueError("is a public key: the private one is needed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any
 
-from deployctl.ssh.keys import Identity
+from deployctl.ssh.private_keys import Identity
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deployctl.inventory import Host
     from deployctl.ssh.config import Target
     from deployctl.ssh.credentials import Credentials
-    from deployctl.ssh.keys import Identity
+    from deployctl.ssh.private_keys import Identity
 
 _DEFAULT_FILES = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 

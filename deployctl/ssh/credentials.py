@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self
 
 from deployctl import suggest
 from deployctl.errors import HostError
-from deployctl.ssh import keys
+from deployctl.ssh import private_keys
 from deployctl.ssh.agent import Agent
 from deployctl.ssh.config_files import at_home
 
 if TYPE_CHECKING:
     from deployctl.inventory import Host
-    from deployctl.ssh.keys import Identity
+    from deployctl.ssh.private_keys import Identity
 
 
 class Credentials:
@@ -48,7 +48,7 @@ class Credentials:
         host = self._host
         if host.private_key is not None:
             source = host.private_key_source or "ssh_key"
-            return keys.load(host.private_key, host.passphrase, source)
+            return private_keys.load(host.private_key, host.passphrase, source)
         if host.identity_file is not None:
             return self.from_file(host.identity_file)
         return None
@@ -70,8 +70,8 @@ class Credentials:
         if path.suffix == ".pub" and (in_agent := self.agent(agent).holds(path)):
             return in_agent
         try:
-            identity = keys.load(_read(path, name), self._host.passphrase, name)
-        except keys.PassphraseNeededError:
+            identity = private_keys.load(_read(path, name), self._host.passphrase, name)
+        except private_keys.PassphraseNeededError:
             if in_agent := self.agent(agent).holds(Path(f"{path}.pub")):
                 return in_agent
             raise

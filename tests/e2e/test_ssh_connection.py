@@ -18,7 +18,7 @@ from deployctl.command import Command
 from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
 from deployctl.inventory import Host, Jump, PinnedKey, checks
 from deployctl.ssh import connect, execution
-from tests.unit.ssh.test_keys import BROKEN_FORMS
+from tests.unit.ssh.test_private_keys import BROKEN_FORMS
 from tests.vps.proxy import DelayingProxy
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ssh.test_keys import GOOD
+from tests.unit.ssh.test_private_keys import GOOD
 
 INVENTORY = """
 [hosts.vps]

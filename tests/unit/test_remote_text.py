@@ -435,6 +435,6 @@ def test_the_files_that_parse_remote_text_are_all_here() -> None:
         if any(word in path.read_text() for word in ("json.loads(", "b64decode(", "a2b_base64("))
     }
     elsewhere = {name for name in found if name.startswith(("lint/", "inventory/", "render/"))}
-    elsewhere.add("ssh/keys.py")  # the user's own key
+    elsewhere.add("ssh/private_keys.py")  # the user's own key
     elsewhere.add("workflow_events.py")  # what a runner wrote; test_workflow_events.py
     assert found - elsewhere == {"compose/host/wire.py", "foreign.py"}

@@ -12,7 +12,7 @@ from deployctl.errors import EXIT_UNREACHABLE, HostError
 from deployctl.inventory import Host, PinnedKey
 from deployctl.ssh import connect
 from tests.unit.ssh.loopback import LoopbackServer
-from tests.unit.ssh.test_keys import GOOD
+from tests.unit.ssh.test_private_keys import GOOD
 
 RSA = paramiko.RSAKey.generate(2048)
 ECDSA = paramiko.ECDSAKey.generate()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployctl.ssh import Session, connect, keys
+from deployctl.ssh import Session, connect, private_keys
 from tests.unit.ssh.client import ECDSA, host_of
 from tests.unit.ssh.loopback import Behaviour, LoopbackServer
-from tests.unit.ssh.test_keys import GOOD
+from tests.unit.ssh.test_private_keys import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def server() -> Iterator[LoopbackServer]:
-    authorized = {keys.load(GOOD, None, "test").public_blob}
+    authorized = {private_keys.load(GOOD, None, "test").public_blob}
     with LoopbackServer(Behaviour([ECDSA], authorized)) as running:
         yield running
 

@@ -17,7 +17,7 @@ from deployctl.ssh import connect
 from deployctl.ssh.transport import make_transport
 from tests.unit.ssh.client import host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
-from tests.unit.ssh.test_keys import GOOD
+from tests.unit.ssh.test_private_keys import GOOD
 from tests.vps.proxy import DelayingProxy
 
 

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from deployctl.errors import HostError
-from deployctl.ssh import connect, keys
+from deployctl.ssh import connect, private_keys
 from tests.unit.ssh.client import failure, host_of, write_key
 from tests.unit.ssh.loopback import LoopbackServer
-from tests.unit.ssh.test_keys import GOOD
+from tests.unit.ssh.test_private_keys import GOOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def test_a_wrong_key_is_named(server: LoopbackServer) -> None:
     assert len(error.details) == 1
     assert "ssh-ed25519 SHA256:" in error.details[0]
     assert "DEPLOY_SSH_KEY" in error.details[0]
-    public = keys.load(key, None, "").key.get_base64()
+    public = private_keys.load(key, None, "").key.get_base64()
     assert f"ssh -p {server.port} root@127.0.0.1, or its console" in error.hint
     assert error.hint.splitlines()[1].startswith("su deploy -c 'umask 077; ")
     line = f"restrict ssh-ed25519 {public} deployctl"

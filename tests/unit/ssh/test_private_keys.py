@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from deployctl.errors import HostError
-from deployctl.ssh import keys
+from deployctl.ssh import private_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ ENCRYPTED_OLD_STYLE = _text(_RSA, "openssl", "open sesame")
 )
 @pytest.mark.parametrize("passphrase", [None, "open sesame"])
 def test_every_key_type_and_format_is_read(key: Any, form: str, passphrase: str | None) -> None:
-    identity = keys.load(_text(key, form, passphrase), passphrase, "DEPLOY_SSH_KEY")
+    identity = private_keys.load(_text(key, form, passphrase), passphrase, "DEPLOY_SSH_KEY")
 
     assert identity.public_blob == _public_blob(key)
     signature = paramiko.Message(identity.key.sign_ssh_data(b"data").asbytes())
@@ -100,14 +100,16 @@ BROKEN_FORMS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("form", BROKEN_FORMS)
 def test_a_pasted_key_is_repaired(form: str) -> None:
-    identity = keys.load(BROKEN_FORMS[form](GOOD), None, "DEPLOY_SSH_KEY")
+    identity = private_keys.load(BROKEN_FORMS[form](GOOD), None, "DEPLOY_SSH_KEY")
 
     assert identity.public_blob == _public_blob(_ED25519)
 
 
 @pytest.mark.parametrize("form", BROKEN_FORMS)
 def test_a_pasted_key_in_openssls_encrypted_format_is_repaired(form: str) -> None:
-    identity = keys.load(BROKEN_FORMS[form](ENCRYPTED_OLD_STYLE), "open sesame", "DEPLOY_SSH_KEY")
+    identity = private_keys.load(
+        BROKEN_FORMS[form](ENCRYPTED_OLD_STYLE), "open sesame", "DEPLOY_SSH_KEY"
+    )
 
     assert identity.public_blob == _public_blob(_RSA)
 
@@ -116,19 +118,21 @@ def test_a_key_made_by_ssh_keygen_is_read(tmp_path: Path) -> None:
     path = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
 
-    identity = keys.load(path.read_text(), None, "key")
+    identity = private_keys.load(path.read_text(), None, "key")
 
     printed = subprocess.run(["ssh-keygen", "-lf", path], check=True, capture_output=True).stdout
     assert str(identity).split()[1] == printed.decode().split()[1]
 
 
 def test_a_passphrase_for_a_key_that_needs_none_is_ignored() -> None:
-    assert keys.load(GOOD, "unneeded", "DEPLOY_SSH_KEY").public_blob == _public_blob(_ED25519)
+    assert private_keys.load(GOOD, "unneeded", "DEPLOY_SSH_KEY").public_blob == _public_blob(
+        _ED25519
+    )
 
 
 def _refusal(text: str, passphrase: str | None = None) -> HostError:
     with pytest.raises(HostError) as caught:
-        keys.load(text, passphrase, "DEPLOY_SSH_KEY")
+        private_keys.load(text, passphrase, "DEPLOY_SSH_KEY")
     assert caught.value.code == "key-unusable"
     assert "DEPLOY_SSH_KEY" in caught.value.message
     assert caught.value.hint
@@ -170,7 +174,7 @@ def test_a_missing_or_wrong_passphrase_is_named(form: str) -> None:
     text = _text(_RSA, form, "open sesame")
     missing, wrong = _refusal(text), _refusal(text, "close sesame")
 
-    assert isinstance(missing, keys.PassphraseNeededError)
+    assert isinstance(missing, private_keys.PassphraseNeededError)
     assert "encrypted and no passphrase" in missing.message
     assert "passphrase does not open it" in wrong.message
 
@@ -193,7 +197,7 @@ def test_no_error_shows_a_part_of_the_key_or_the_passphrase() -> None:
 
 
 def test_an_identity_shows_type_fingerprint_and_source_only() -> None:
-    identity = keys.load(GOOD, None, "DEPLOY_SSH_KEY")
+    identity = private_keys.load(GOOD, None, "DEPLOY_SSH_KEY")
 
     shown = f"{identity} {identity!r}"
 
