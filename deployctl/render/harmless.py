@@ -8,9 +8,13 @@ Markdown and the runner's commands have escapes of their own on top of this: see
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 LONGEST = 2000
 """Characters of one piece of text that are shown, unless a caller asks for another number."""
+
+LONGEST_NAME = 200
+"""Characters that are shown of what is usually a word: a name, a tag, an id."""
 
 # Whole sequences vanish (a coloured log line reads as if it had no colour). Each class excludes
 # what starts a sequence, so that no input makes the search quadratic.
@@ -75,6 +79,14 @@ def safe_lines(text: str, *, limit: int = LONGEST, most: int = 200) -> list[str]
     if len(lines) <= most:
         return lines
     return [*lines[:most], f"… ({len(lines) - most} more lines)"]
+
+
+def last_lines(texts: Sequence[str], *, most: int = 200) -> list[str]:
+    """Return the lines of several texts, each safe; of too many the last ones.
+
+    The last lines of a container's log say why it ended.
+    """
+    return [line for text in texts[-most:] for line in safe_lines(text)][-most:]
 
 
 def disarm(line: str) -> str:

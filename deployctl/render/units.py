@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NOTHING = "-"
-"""Stands in a column where there is nothing to show."""
+"""Stands where there is nothing to show."""
 
 _SHORT_ID = 12
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400

@@ -82,6 +82,13 @@ def test_what_needs_no_host_imports_no_ssh(
     assert modules & SLOW == set()
 
 
+def test_what_is_not_shown_is_not_imported(directory: Path) -> None:
+    _, modules = _run(directory, "deploy", "enforcer-backend", "latest")
+
+    assert "deployctl.render.terminal.hint_lines" in modules
+    assert "deployctl.render.terminal.table" not in modules
+
+
 def test_completion_imports_no_ssh(directory: Path) -> None:
     done, modules = _run(directory, **COMPLETION)
 
@@ -98,4 +105,4 @@ def test_what_needs_a_host_imports_ssh_and_this_would_be_noticed(directory: Path
         done, modules = _run(directory, "status", VPS_HOST="127.0.0.1")
 
     assert done.returncode == 4, done.stderr
-    assert {"fabric", "paramiko"} <= modules
+    assert {"fabric", "paramiko", "deployctl.render.terminal.table"} <= modules

@@ -18,7 +18,7 @@ from deployctl.events import HostFinished, HostStarted
 from deployctl.image import is_digest
 from deployctl.render.github import run_annotations, step_outputs, step_summary
 from deployctl.render.github.workflow_commands import END_GROUP, annotation, group, mask, outputs
-from deployctl.render.harmless import safe_lines
+from deployctl.render.harmless import last_lines
 from deployctl.render.secrets.redaction import secrets_in
 from deployctl.render.terminal.page import Page
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from deployctl.lint.findings import Report
     from deployctl.model import HistoryResult, RolloutResult, StatusResult
 
-_MOST_DETAILS = 200
 _LOST = {
     "GITHUB_OUTPUT": "the outputs of this step are missing or incomplete",
     "GITHUB_STEP_SUMMARY": "the summary of this step is missing or incomplete",
@@ -88,12 +87,11 @@ class GithubJob:
 
     def evidence(self, error: DeployctlError) -> None:
         """Show an error's evidence, folded: a container's log, say."""
-        details = error.details[-_MOST_DETAILS:]
-        lines = [line for text in details for line in safe_lines(text)]
+        lines = last_lines(error.details)
         if not any(map(str.strip, lines)):
             return
         self._command(group(f"What is known ({error.code})"))
-        for line in lines[-_MOST_DETAILS:]:
+        for line in lines:
             self._page.line("  | ", self._page.encodable(line))
         self._command(END_GROUP)
 

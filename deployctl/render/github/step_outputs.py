@@ -34,15 +34,15 @@ _OF_RESULTS = ("succeeded", "planned", "unchanged")
 
 def of_rollout(result: RolloutResult, exit_status: int) -> dict[str, str]:
     """Return the outputs of a deploy, a rollback or a follow."""
-    told = [_of_host(outcome) for outcome in result.outcomes]
+    facts = [_of_host(outcome) for outcome in result.outcomes]
     ended = {outcome.result.outcome for outcome in result.outcomes if outcome.result}
     good = next((name for name in _OF_RESULTS if name in ended), OUTCOMES[errors.EXIT_OK])
     return {
-        "tag": _agreed(_tag(values.get("tag") or result.tag) for values in told),
-        "previous-tag": _agreed(_tag(values.get("previous-tag", "")) for values in told),
-        "digest": _agreed(_digest(values.get("digest", "")) for values in told),
+        "tag": _agreed(_tag(values.get("tag") or result.tag) for values in facts),
+        "previous-tag": _agreed(_tag(values.get("previous-tag", "")) for values in facts),
+        "digest": _agreed(_digest(values.get("digest", "")) for values in facts),
         "outcome": good if exit_status == errors.EXIT_OK else _outcome(exit_status),
-        "run": _runs(result, [_run(values.get("run", "")) for values in told]),
+        "run": _runs(result, [_run(values.get("run", "")) for values in facts]),
         "exit-status": str(exit_status),
     }
 
@@ -64,8 +64,8 @@ def of_status(rows: Sequence[StatusResult], exit_status: int) -> dict[str, str]:
 
 def of_ending(exit_status: int) -> dict[str, str]:
     """Return the outputs of a command that has nothing else to tell."""
-    told = {"outcome": _outcome(exit_status), "exit-status": str(exit_status)}
-    return {name: told.get(name, "") for name in NAMES}
+    known = {"outcome": _outcome(exit_status), "exit-status": str(exit_status)}
+    return {name: known.get(name, "") for name in NAMES}
 
 
 def _of_host(outcome: HostOutcome) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deployctl import suggest
 from deployctl.model import Action
 from deployctl.render.github.markdown import code, escape, fence, table
-from deployctl.render.harmless import LONGEST, safe_lines
+from deployctl.render.harmless import LONGEST, LONGEST_NAME, last_lines, safe_lines
 from deployctl.render.hint import Hint
 from deployctl.render.units import duration
 
@@ -21,8 +21,6 @@ LIMIT = 1024 * 1024
 """Bytes that GitHub takes of one step's summary; of a longer one it shows nothing."""
 
 _LONGEST_LOG = 64 * 1024
-_MOST_DETAILS = 200
-_LONGEST_FACT = 200
 _LONGEST_MESSAGE = 8000
 _CUT = "\nWhat is missing here did not fit into the summary; the step's log has it.\n"
 _DONE = {
@@ -64,10 +62,10 @@ def failure(err: DeployctlError) -> list[str]:
         ("What happened", "<br>".join(escape(line) for line in lines)),
         ("State of the host", escape(err.state)),
         ("What to do next", _hint(err.hint)),
-        ("Exit status", f"{err.exit_status} ({code(err.code, limit=_LONGEST_FACT)})"),
+        ("Exit status", f"{err.exit_status} ({code(err.code, limit=LONGEST_NAME)})"),
     ]
-    told = "".join(f"- **{name}:** {text}\n" for name, text in facts if text)
-    return [told, *_details(err)]
+    listed = "".join(f"- **{name}:** {text}\n" for name, text in facts if text)
+    return [listed, *_details(err)]
 
 
 def _hint(text: str) -> str:
@@ -95,8 +93,8 @@ def fitting(sections: Sequence[str], room: int) -> str:
 
 def _heading(result: RolloutResult, failed: DeployctlError | None) -> str:
     mark, ending = ("❌", " failed") if failed else ("✅", "")
-    service = code(result.service, limit=_LONGEST_FACT) if result.service else "follow"
-    of = f" of {code(result.tag, limit=_LONGEST_FACT)}" if result.tag else ""
+    service = code(result.service, limit=LONGEST_NAME) if result.service else "follow"
+    of = f" of {code(result.tag, limit=LONGEST_NAME)}" if result.tag else ""
     return f"### {mark} {service}: {result.action.value}{of}{ending}\n"
 
 
@@ -108,7 +106,7 @@ def _hosts(result: RolloutResult) -> str:
 
 
 def _host_row(outcome: HostOutcome) -> list[str]:
-    run, host = outcome.result, escape(outcome.host, limit=_LONGEST_FACT)
+    run, host = outcome.result, escape(outcome.host, limit=LONGEST_NAME)
     if run is None:
         about = outcome.error.about if outcome.error else {}
         facts = [about.get(name, "") for name in ("previous-tag", "tag", "digest")]
@@ -117,8 +115,8 @@ def _host_row(outcome: HostOutcome) -> list[str]:
         facts = [run.previous.tag if run.previous else "", run.release.tag, run.release.digest]
         what = escape(_DONE.get((run.action.value, run.outcome), run.outcome))
         took, run_id = escape(duration(run.seconds)), run.run
-    cells = [code(fact, limit=_LONGEST_FACT) for fact in facts]
-    return [host, what, *cells, took, code(run_id, limit=_LONGEST_FACT)]
+    cells = [code(fact, limit=LONGEST_NAME) for fact in facts]
+    return [host, what, *cells, took, code(run_id, limit=LONGEST_NAME)]
 
 
 def _way_back(result: RolloutResult, runs: Sequence[RunResult]) -> list[str]:
@@ -152,11 +150,11 @@ def _commands(run: RunResult) -> str:
 
 def _gates(host: str, verdicts: Sequence[Verdict]) -> str:
     rows = (
-        [_mark(verdict), code(verdict.gate, limit=_LONGEST_FACT), escape(verdict.evidence)]
+        [_mark(verdict), code(verdict.gate, limit=LONGEST_NAME), escape(verdict.evidence)]
         for verdict in verdicts
     )
     passed = sum(verdict.passed for verdict in verdicts)
-    title = f"{passed} of {len(verdicts)} gates passed on {escape(host, limit=_LONGEST_FACT)}"
+    title = f"{passed} of {len(verdicts)} gates passed on {escape(host, limit=LONGEST_NAME)}"
     body = table(("", "Gate", "Evidence"), rows)
     return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
 
@@ -168,8 +166,7 @@ def _mark(verdict: Verdict) -> str:
 
 
 def _details(err: DeployctlError) -> list[str]:
-    lines = [line for text in err.details for line in safe_lines(text)]
-    lines = _last(lines[-_MOST_DETAILS:], _LONGEST_LOG)
+    lines = _last(last_lines(err.details), _LONGEST_LOG)
     return [fence(lines)] if any(map(str.strip, lines)) else []
 
 
@@ -192,10 +189,10 @@ def _status_row(row: StatusResult) -> list[str]:
     why = f"<br>{escape(row.error.message)}" if row.error else ""
     hold = f"<br>{escape(row.hold)}" if row.hold else ""
     return [
-        escape(row.host, limit=_LONGEST_FACT),
-        code(row.service, limit=_LONGEST_FACT),
-        code(row.running.tag if row.running else "", limit=_LONGEST_FACT),
+        escape(row.host, limit=LONGEST_NAME),
+        code(row.service, limit=LONGEST_NAME),
+        code(row.running.tag if row.running else "", limit=LONGEST_NAME),
         f"{mark} {escape(row.state.value)}{why}{hold}",
-        escape(row.health, limit=_LONGEST_FACT) or code(""),
-        code(row.rollback.release.tag if row.rollback else "", limit=_LONGEST_FACT),
+        escape(row.health, limit=LONGEST_NAME) or code(""),
+        code(row.rollback.release.tag if row.rollback else "", limit=LONGEST_NAME),
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from deployctl.render.harmless import safe
+from deployctl.render.harmless import LONGEST_NAME, safe
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})
-_LONGEST_TITLE = 200
 _LONGEST_MESSAGE = 20_000
 
 
@@ -34,7 +33,7 @@ def annotation(
         message: of one or more lines.
         place: what it is about, as `file`, `line` and `col`; None: the run.
     """
-    properties = {**(place or {}), "title": safe(title, limit=_LONGEST_TITLE)}
+    properties = {**(place or {}), "title": safe(title, limit=LONGEST_NAME)}
     listed = ",".join(f"{k}={safe(str(v)).translate(_PROPERTY)}" for k, v in properties.items())
     text = safe(message, limit=_LONGEST_MESSAGE, newlines=True).translate(_DATA)
     return f"::{level} {listed}::{text}"
@@ -42,7 +41,7 @@ def annotation(
 
 def group(title: str) -> str:
     """Return the line that folds those behind it, up to END_GROUP; groups do not nest."""
-    return f"::group::{safe(title, limit=_LONGEST_TITLE).translate(_DATA)}"
+    return f"::group::{safe(title, limit=LONGEST_NAME).translate(_DATA)}"
 
 
 END_GROUP = "::endgroup::"

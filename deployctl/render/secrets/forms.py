@@ -313,8 +313,8 @@ _LONGEST_END = 200
 def _is_secret(match: re.Match[str], kind: str, value: str) -> bool:
     if _STANDS_FOR_ONE.fullmatch(value):
         return False
-    told = kind == "bare" and "=" not in match["separator"]  # name: value, as in a sentence
-    if told and (
+    in_prose = kind == "bare" and "=" not in match["separator"]  # name: value, as in a sentence
+    if in_prose and (
         value[0] in "{[(<"
         or _is_prose(value, match.string[match.end() : match.end() + _LONGEST_WORD])
     ):
@@ -323,7 +323,7 @@ def _is_secret(match: re.Match[str], kind: str, value: str) -> bool:
         return not _is_a_path(match["strong"], line=match.string, at=match.start(), value=value)
     if len(value) < _SHORTEST_TOKEN or _TIMES_AND_ADDRESSES.fullmatch(value):
         return False
-    if match["weak"].lower() in {"token", "jwt"} and not told:
+    if match["weak"].lower() in {"token", "jwt"} and not in_prose:
         return " " not in value
     return _is_mixed(value) or _is_basic(value)
 

@@ -46,24 +46,24 @@ class Publication:
         """Return it without what containers and Compose said, where the inventory asks for that."""
         return _changed(value, _without_log) if self._leaves_logs_out else value
 
-    def without_secrets(self, value: T) -> T:
+    def _without_secrets(self, value: T) -> T:
         """Return it with `***` for each secret."""
         tell = self._tell
         if tell is None:
             return value
 
-        def told(part: Any) -> Any:
+        def redacted(part: Any) -> Any:
             if isinstance(part, str) and not isinstance(part, Enum):
                 return "\n".join(tell(part.split("\n")))
             if type(part) is tuple and part and all(type(line) is str for line in part):
                 return tuple(tell(part))  # lines of one text: a key has several
             return None
 
-        return _changed(value, told)
+        return _changed(value, redacted)
 
     def of(self, value: T) -> T:
         """Return what is left of a result, an error or an event."""
-        return self.without_secrets(self.without_logs(value))
+        return self._without_secrets(self.without_logs(value))
 
 
 def _telling(secrets: Sequence[str], *, public: bool) -> _Lines | None:
@@ -133,7 +133,7 @@ def _changed(value: T, change: Callable[[Any], Any]) -> T:
 def _with(error: DeployctlError, **parts: Any) -> DeployctlError:
     """Return an error like another one, but for some of its parts."""
     kind = type(error)
-    told = kind.__new__(kind)
-    vars(told).update({**vars(error), **parts})
-    told.args = (told.message,)
-    return told
+    other = kind.__new__(kind)
+    vars(other).update({**vars(error), **parts})
+    other.args = (other.message,)
+    return other

@@ -8,13 +8,14 @@ from deployctl.checkup import Severity
 from deployctl.render.terminal.detail import START, detail
 from deployctl.render.terminal.hint_lines import write_hint
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page
-from deployctl.render.terminal.table import Column, Table
+from deployctl.render.terminal.table import Column, Table, cell
 from deployctl.render.units import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deployctl.checkup import CheckResult, Finding
+    from deployctl.render.terminal.table import Cell
 
 _COLUMNS = (
     Column("HOST", name=True),
@@ -23,7 +24,6 @@ _COLUMNS = (
     Column("FINDINGS"),
 )
 _STYLES = {Severity.OK: "", Severity.WARNING: YELLOW, Severity.PROBLEM: RED}
-_LONGEST_CELL = 120
 _MOST_DETAILS = 20
 
 
@@ -45,7 +45,7 @@ def check(page: Page, results: Sequence[CheckResult]) -> None:
                 _finding(page, finding)
 
 
-def _cells(page: Page, result: CheckResult) -> list[tuple[str, str]]:
+def _cells(page: Page, result: CheckResult) -> list[Cell]:
     problems, warnings = result.of(Severity.PROBLEM), result.of(Severity.WARNING)
     counts = [
         plural(len(found), word)
@@ -53,8 +53,8 @@ def _cells(page: Page, result: CheckResult) -> list[tuple[str, str]]:
         if found
     ]
     return [
-        (page.show(result.host, limit=_LONGEST_CELL), BOLD),
-        (page.show(result.service, limit=_LONGEST_CELL), ""),
+        cell(page, result.host, BOLD),
+        cell(page, result.service),
         ("yes", GREEN) if result.ready else ("no", RED),
         (", ".join(counts) or "all well", RED if problems else YELLOW if warnings else DIM),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.render.harmless import safe_lines
+from deployctl.render.harmless import last_lines, safe_lines
 from deployctl.render.terminal.hint_lines import write_hint
 from deployctl.render.terminal.page import BOLD, DIM, RED
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from deployctl.render.terminal.page import Page
 
 _LONGEST_MESSAGE = 20_000
-_MOST_DETAILS = 200
 
 
 def error(page: Page, err: DeployctlError, *, evidence: bool = True) -> None:
@@ -30,14 +29,8 @@ def error(page: Page, err: DeployctlError, *, evidence: bool = True) -> None:
     page.text(("error: ", RED), first, indent=len("error: "))
     for line in more:
         page.text(f"  {line}", indent=4)
-    for line in _details(page, err) if evidence else ():
-        page.text(("  | ", DIM), line, indent=len("  | "))
+    for line in last_lines(err.details) if evidence else ():
+        page.text(("  | ", DIM), page.encodable(line), indent=len("  | "))
     if err.state:
         page.text(("state: ", BOLD), page.show(err.state), indent=len("state: "))
     write_hint(page, ("next: ", BOLD), err.hint, indent=len("next: "))
-
-
-def _details(page: Page, err: DeployctlError) -> list[str]:
-    # The last lines of a container's log say why it died: where there are too many, they stay.
-    lines = [line for detail in err.details[-_MOST_DETAILS:] for line in safe_lines(detail)]
-    return [page.encodable(line) for line in lines[-_MOST_DETAILS:]]

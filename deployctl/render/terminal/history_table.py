@@ -9,14 +9,15 @@ from deployctl.render.terminal.detail import detail
 from deployctl.render.terminal.hint_lines import write_hint
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page
 from deployctl.render.terminal.run_table import runs
-from deployctl.render.terminal.table import Column, Table
-from deployctl.render.units import NOTHING, ago, stamp
+from deployctl.render.terminal.table import Column, Table, cell
+from deployctl.render.units import ago, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from deployctl.model import HistoryResult
+    from deployctl.render.terminal.table import Cell
 
 _STYLES = {
     "succeeded": GREEN,
@@ -25,7 +26,6 @@ _STYLES = {
     "broken": RED,
     "started": DIM,
 }
-_LONGEST_CELL = 120
 _LONGEST_REASON_IN_COLUMN = 20
 _LARGEST_NUMBER = 1e15
 
@@ -90,17 +90,15 @@ def _layout(*, several: bool, one_service: bool, reasons: bool) -> list[tuple[Co
     return layout
 
 
-def _cell(
-    page: Page, host: str, entry: Mapping[str, object], name: str, now: datetime
-) -> tuple[str, str]:
+def _cell(page: Page, host: str, entry: Mapping[str, object], name: str, now: datetime) -> Cell:
     if name == "host":
-        return (page.show(host, limit=_LONGEST_CELL) or NOTHING, BOLD)
+        return cell(page, host, BOLD)
     text = _text(entry, name)
     if name == "at":
         text = ago(text, now) if page.width else stamp(text)
-    style = _STYLES.get(text, "") if name == "event" else ""
-    limit = LONGEST if name == "reason" else _LONGEST_CELL
-    return (page.show(text, limit=limit) or NOTHING, style)
+    if name == "reason":
+        return cell(page, text, limit=LONGEST)
+    return cell(page, text, _STYLES.get(text, "") if name == "event" else "")
 
 
 def _text(entry: Mapping[str, object], name: str) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployctl.holds import HoldOutcome
+from deployctl.render.harmless import LONGEST_NAME
 from deployctl.render.terminal.page import BOLD, RED, YELLOW, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deployctl.holds import HoldResult
-
-_LONGEST_FACT = 200
 
 
 def holds(page: Page, results: Sequence[HoldResult]) -> None:
@@ -36,7 +35,7 @@ def holds(page: Page, results: Sequence[HoldResult]) -> None:
 
 
 def _done(page: Page, result: HoldResult) -> str:
-    service = page.show(result.service, limit=_LONGEST_FACT)
+    service = page.show(result.service, limit=LONGEST_NAME)
     now = page.show(result.hold.text) if result.hold else "held"
     before = page.show(result.before.text) if result.before else "held"
     match result.outcome:

@@ -22,6 +22,7 @@ from deployctl.events import (
     StepEnded,
     StepStarted,
 )
+from deployctl.render.harmless import LONGEST_NAME
 from deployctl.render.terminal.columns import columns, pad
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page, animates
 from deployctl.render.units import duration, plural, size
@@ -48,7 +49,6 @@ _LABELS = {
 }
 _LABEL_WIDTH = max(map(len, _LABELS.values()))
 _DURATION_WIDTH = len("59.9 s")
-_LONGEST_DETAIL = 200
 _REFUSED = "refused"
 _INDENT = 2
 _STILL_FETCHING = 15.0  # seconds from one line of a log to the next
@@ -195,7 +195,7 @@ class Progress:
                     self._notice(event)
 
     def _begin_step(self, event: StepStarted) -> None:
-        detail = self._page.show(event.detail, limit=_LONGEST_DETAIL)
+        detail = self._page.show(event.detail, limit=LONGEST_NAME)
         step = self._steps[event.host] = _Step(event.phase, detail, self._clock(), event.at)
         if event.phase is Phase.FETCH and not self._animated:
             self._remind_later(event.host, step)
@@ -231,12 +231,12 @@ class Progress:
     def _refuse(self, host: str, error: RefusedError | BusyError) -> None:
         gates = [verdict.gate for verdict in error.verdicts if verdict.ran and not verdict.passed]
         label = pad(_REFUSED, _LABEL_WIDTH + 2 + _DURATION_WIDTH) if gates else _REFUSED
-        by = f"  gate: {self._page.show(gates[0], limit=_LONGEST_DETAIL)}" if gates else ""
+        by = f"  gate: {self._page.show(gates[0], limit=LONGEST_NAME)}" if gates else ""
         self._print(*self._host(host), (self._page.no, RED), f" {label}", (by, DIM))
 
     def _lose(self, event: ConnectionLost) -> None:
         """On a terminal the live line says it, in a log a line that comes back less and less."""
-        reason = self._page.show(event.reason, limit=_LONGEST_DETAIL)
+        reason = self._page.show(event.reason, limit=LONGEST_NAME)
         loss = self._losses.get(event.host)
         if loss is None:
             self._losses[event.host] = _Loss(reason, self._clock())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deployctl.model import Action, HostOutcome, RolloutResult, RunResult
-from deployctl.render.harmless import safe_lines
+from deployctl.render.harmless import LONGEST_NAME, safe_lines
 from deployctl.render.terminal.columns import pad
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW
 from deployctl.render.units import ago, duration
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from deployctl.verdict import Verdict
 
 _LONGEST_COMMAND = 50_000
-_LONGEST_FACT = 200
 
 
 def rollout(page: Page, result: RolloutResult, now: datetime) -> None:
@@ -47,9 +46,9 @@ def rollout(page: Page, result: RolloutResult, now: datetime) -> None:
 def _run(page: Page, run: RunResult, now: datetime) -> None:
     page.text((f"{page.show(run.host)}: ", BOLD), *_summary(page, run), indent=2)
     if run.target and run.outcome != "unchanged":
-        who = f" by {page.show(run.target.by, limit=_LONGEST_FACT)}" if run.target.by else ""
+        who = f" by {page.show(run.target.by, limit=LONGEST_NAME)}" if run.target.by else ""
         when = page.encodable(ago(run.target.deployed_at, now))
-        tag = page.show(run.target.release.tag, limit=_LONGEST_FACT)
+        tag = page.show(run.target.release.tag, limit=LONGEST_NAME)
         page.text((f"  {tag} was deployed {when}{who}", DIM), indent=4)
     _verdicts(page, [v for v in run.verdicts if run.outcome == "planned" or _matters(v)])
     for command in run.commands:
@@ -59,9 +58,9 @@ def _run(page: Page, run: RunResult, now: datetime) -> None:
 
 
 def _summary(page: Page, run: RunResult) -> list[Piece]:
-    service = page.show(run.service, limit=_LONGEST_FACT)
-    tag = (page.show(run.release.tag, limit=_LONGEST_FACT), BOLD)
-    before = page.show(run.previous.tag, limit=_LONGEST_FACT) if run.previous else ""
+    service = page.show(run.service, limit=LONGEST_NAME)
+    tag = (page.show(run.release.tag, limit=LONGEST_NAME), BOLD)
+    before = page.show(run.previous.tag, limit=LONGEST_NAME) if run.previous else ""
     well = ("healthy" if run.health_checked else "up (it has no health check)", GREEN)
     if run.outcome == "unchanged":
         return [f"{service} already runs ", tag, ", ", well, ": nothing to do"]
@@ -81,7 +80,7 @@ def _matters(verdict: Verdict) -> bool:
 
 
 def _verdicts(page: Page, verdicts: Sequence[Verdict]) -> None:
-    names = [page.show(verdict.gate, limit=_LONGEST_FACT) for verdict in verdicts]
+    names = [page.show(verdict.gate, limit=LONGEST_NAME) for verdict in verdicts]
     width = max(map(len, names), default=0)
     for name, verdict in zip(names, verdicts, strict=True):
         evidence = page.show(verdict.evidence)
@@ -107,5 +106,5 @@ def _failure(page: Page, outcome: HostOutcome) -> None:
     what: list[Piece] = [("failed", RED)]
     if err:
         state = page.show(err.state)
-        what.append(f" ({page.show(err.code, limit=_LONGEST_FACT)}){': ' if state else ''}{state}")
+        what.append(f" ({page.show(err.code, limit=LONGEST_NAME)}){': ' if state else ''}{state}")
     page.text((f"{page.show(outcome.host)}: ", BOLD), *what, indent=2)

@@ -9,8 +9,8 @@ from deployctl.model import RunOutcome, UnfinishedRun
 from deployctl.outcome import REASONS
 from deployctl.render.terminal.detail import detail, next_step
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW
-from deployctl.render.terminal.table import Column, Table
-from deployctl.render.units import NOTHING, ago, duration, stamp
+from deployctl.render.terminal.table import Column, Table, cell
+from deployctl.render.units import ago, duration, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from deployctl.model import HistoryResult, RecordedRun
     from deployctl.render.terminal.page import Page
+    from deployctl.render.terminal.table import Cell
 
 _STYLES = {
     RunOutcome.SUCCEEDED: GREEN,
@@ -27,8 +28,7 @@ _STYLES = {
     RunOutcome.IN_PROGRESS: YELLOW,
     RunOutcome.UNKNOWN: YELLOW,
 }
-_LONGEST_CELL = 120
-_LONGEST_FACT = 200
+_LONGEST_REMARK = 400
 
 
 def runs(page: Page, results: Sequence[HistoryResult], now: datetime) -> None:
@@ -76,21 +76,18 @@ def _layout(*, several: bool, one_service: bool, remarks: bool) -> list[Column]:
     ]
 
 
-def _cells(page: Page, host: str, run: RecordedRun, now: datetime) -> dict[str, tuple[str, str]]:
-    def cell(text: str, style: str = "", limit: int = _LONGEST_CELL) -> tuple[str, str]:
-        return (page.show(text, limit=limit) or NOTHING, style)
-
+def _cells(page: Page, host: str, run: RecordedRun, now: datetime) -> dict[str, Cell]:
     return {
-        "HOST": cell(host, BOLD),
-        "WHEN": cell(ago(run.at, now) if page.width else stamp(run.at)),
-        "OUTCOME": cell(run.outcome.value, _STYLES[run.outcome]),
-        "ACTION": cell(run.action),
-        "SERVICE": cell(run.service),
-        "TAG": cell(run.release.tag),
-        "BY": cell(run.by, DIM),
-        "TOOK": cell("" if run.seconds is None else duration(run.seconds), DIM),
-        "RUN": cell(run.run, DIM),
-        "REMARK": cell(_remark(run), limit=_LONGEST_FACT * 2),
+        "HOST": cell(page, host, BOLD),
+        "WHEN": cell(page, ago(run.at, now) if page.width else stamp(run.at)),
+        "OUTCOME": cell(page, run.outcome.value, _STYLES[run.outcome]),
+        "ACTION": cell(page, run.action),
+        "SERVICE": cell(page, run.service),
+        "TAG": cell(page, run.release.tag),
+        "BY": cell(page, run.by, DIM),
+        "TOOK": cell(page, "" if run.seconds is None else duration(run.seconds), DIM),
+        "RUN": cell(page, run.run, DIM),
+        "REMARK": cell(page, _remark(run), limit=_LONGEST_REMARK),
     }
 
 

@@ -10,14 +10,15 @@ from deployctl.model import State, StatusResult
 from deployctl.render.harmless import safe_lines
 from deployctl.render.terminal.detail import detail, next_step
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page
-from deployctl.render.terminal.table import Column, Table
-from deployctl.render.units import NOTHING, ago, plural, short_id, stamp
+from deployctl.render.terminal.table import Column, Table, cell
+from deployctl.render.units import ago, plural, short_id, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from deployctl.model import Container, Release, UnfinishedRun
+    from deployctl.render.terminal.table import Cell
 
 _COLUMNS = (
     Column("HOST", name=True),
@@ -41,7 +42,6 @@ _STYLES = {
     State.NOT_RUNNING: RED,
     State.UNREACHABLE: RED,
 }
-_LONGEST_CELL = 120
 _MOST_CONTAINERS = 20
 _MOST_DETAILS = 20
 _NEXT = "next"
@@ -82,28 +82,25 @@ def _with_each_note_once(rows: Sequence[StatusResult]) -> Iterator[StatusResult]
     for row in rows:
         new = [note for note in dict.fromkeys(row.notes) if (row.host, note) not in said]
         said.update((row.host, note) for note in new)
-        told = (_with_count(note, counts[row.host, note]) for note in new)
-        yield replace(row, notes=tuple(told))
+        counted = (_with_count(note, counts[row.host, note]) for note in new)
+        yield replace(row, notes=tuple(counted))
 
 
 def _with_count(note: str, count: int) -> str:
     return note if count == 1 else f"{note} (told by {count} services of this host)"
 
 
-def _cells(page: Page, row: StatusResult, now: datetime) -> list[tuple[str, str]]:
-    def cell(text: str, style: str = "") -> tuple[str, str]:
-        return (page.show(text, limit=_LONGEST_CELL) or NOTHING, style)
-
+def _cells(page: Page, row: StatusResult, now: datetime) -> list[Cell]:
     state = row.state.value + (" (hold)" if row.hold else "")
     return [
-        cell(row.host, BOLD),
-        cell(row.service),
-        cell(row.running.tag if row.running else ""),
-        cell(state, _STYLES[row.state]),
-        cell(row.health, "" if row.health in {"", "healthy"} else YELLOW),
-        cell(ago(row.since, now) if page.width else stamp(row.since), DIM),
-        cell(_by(row), DIM),
-        cell(row.rollback.release.tag if row.rollback else ""),
+        cell(page, row.host, BOLD),
+        cell(page, row.service),
+        cell(page, row.running.tag if row.running else ""),
+        cell(page, state, _STYLES[row.state]),
+        cell(page, row.health, "" if row.health in {"", "healthy"} else YELLOW),
+        cell(page, ago(row.since, now) if page.width else stamp(row.since), DIM),
+        cell(page, _by(row), DIM),
+        cell(page, row.rollback.release.tag if row.rollback else ""),
     ]
 
 
@@ -233,8 +230,8 @@ def _content(row: StatusResult, now: datetime) -> Iterator[_Detail]:
         yield ("health", f"{row.health or 'unknown'}, {count}", "")
     if row.since:
         yield ("since", f"{stamp(row.since)} ({ago(row.since, now)})", "")
-    told = row.state in {State.DEPLOYING, State.INTERRUPTED}  # as what is recorded
-    if (row.deployed_at or row.deployed_by) and not told:
+    said_above = row.state in {State.DEPLOYING, State.INTERRUPTED}  # as what is recorded
+    if (row.deployed_at or row.deployed_by) and not said_above:
         by = f" by {row.deployed_by}" if row.deployed_by else ""
         yield ("deployed", f"{stamp(row.deployed_at)} ({ago(row.deployed_at, now)}){by}", "")
     if row.run_url:

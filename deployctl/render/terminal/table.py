@@ -6,12 +6,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from deployctl.render.terminal.columns import columns, cut, pad
 from deployctl.render.terminal.page import DIM
+from deployctl.render.units import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     from deployctl.render.terminal.page import Page, Piece
 
+    Cell: TypeAlias = tuple[str, str]
+    """A harmless text, and its style."""
+
+_LONGEST_CELL = 120
 _GAP = "  "
 _NARROWEST = 4
 
@@ -34,6 +40,11 @@ class Column(NamedTuple):
     name: bool = False
 
 
+def cell(page: Page, text: str, style: str = "", *, limit: int = _LONGEST_CELL) -> Cell:
+    """Return a cell with anything in it; where there is nothing, with a mark that says so."""
+    return (page.show(text, limit=limit) or NOTHING, style)
+
+
 class Table:
     """Rows of cells that are already harmless text.
 
@@ -44,7 +55,7 @@ class Table:
     """
 
     def __init__(
-        self, page: Page, layout: Sequence[Column], rows: Sequence[Sequence[tuple[str, str]]]
+        self, page: Page, layout: Sequence[Column], rows: Sequence[Sequence[Cell]]
     ) -> None:
         self._page = page
         self._layout = layout
@@ -78,7 +89,7 @@ class Table:
         self._write_names(names)
         self._write(dict(enumerate(row)))
 
-    def _write_names(self, names: Sequence[tuple[str, str]]) -> None:
+    def _write_names(self, names: Sequence[Cell]) -> None:
         """On one line, if there is room; the terminal itself breaks one that is too long."""
         together = sum(columns(text) + len(_GAP) for text, _ in names) - len(_GAP)
         if self._page.width is not None and together > self._page.width:
@@ -87,7 +98,7 @@ class Table:
         elif names:
             self._page.line(*[piece for name in names for piece in (_GAP, name)][1:])
 
-    def _write(self, cells: Mapping[int, tuple[str, str]]) -> None:
+    def _write(self, cells: Mapping[int, Cell]) -> None:
         pieces: list[Piece] = [_GAP] if self._above else []
         for position, index in enumerate(self._shown):
             text, style = cells[index]

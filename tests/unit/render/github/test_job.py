@@ -1,4 +1,4 @@
-"""What a workflow is told, and that nobody else can tell it."""
+"""What a workflow is loud, and that nobody else can tell it."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def test_with_json_stdout_is_still_one_document(step: Step) -> None:
 
 
 def test_the_steps_on_each_of_several_hosts_are_folded(step: Step) -> None:
-    heard: list[Event] = []
-    observe = step.render().observer(heard.append)
+    seen: list[Event] = []
+    observe = step.render().observer(seen.append)
     for host in ("vps1", "vps2"):
         observe(HostStarted(host, 1, 2))
         observe(StepStarted(host, Phase.CONNECT))
@@ -95,7 +95,7 @@ def test_the_steps_on_each_of_several_hosts_are_folded(step: Step) -> None:
     observe(HostStarted("alone", 1, 1))
     observe(HostFinished("alone"))
 
-    assert len(heard) == 8
+    assert len(seen) == 8
     assert [c.name for c in step.commands] == ["group", "endgroup", "group", "endgroup"]
 
 
@@ -127,10 +127,10 @@ def test_the_flag_is_heeded_also_where_nothing_else_was_understood(
     assert main(["deploy", "--no-such-option", "--no-github"]) == errors.EXIT_USAGE
     quiet = capsys.readouterr()
     assert main(["deploy", "--no-such-option"]) == errors.EXIT_USAGE
-    told = capsys.readouterr()
+    loud = capsys.readouterr()
 
     assert commands(quiet.out + quiet.err) == []
-    assert [c.name for c in commands(told.err)] == ["group", "endgroup", "error"]
+    assert [c.name for c in commands(loud.err)] == ["group", "endgroup", "error"]
     assert step.outputs["outcome"] == "usage"
 
 

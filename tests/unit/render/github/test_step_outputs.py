@@ -73,12 +73,12 @@ def test_the_outputs_of_a_status_are_what_runs_and_where_a_rollback_goes(step: S
 @given(rollouts | st.lists(statuses, max_size=3), st.sampled_from(sorted(step_outputs.OUTCOMES)))
 def test_a_step_always_sets_the_same_outputs(results: Any, exit_status: int) -> None:
     if isinstance(results, list):
-        told = step_outputs.of_status(results, exit_status)
+        values = step_outputs.of_status(results, exit_status)
     else:
-        told = step_outputs.of_rollout(results, exit_status)
+        values = step_outputs.of_rollout(results, exit_status)
 
-    assert tuple(told) == step_outputs.NAMES
-    assert told["exit-status"] == str(exit_status)
+    assert tuple(values) == step_outputs.NAMES
+    assert values["exit-status"] == str(exit_status)
 
 
 def test_every_exit_status_has_an_outcome() -> None:

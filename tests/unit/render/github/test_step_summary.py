@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -30,38 +31,30 @@ def test_a_summary_says_what_was_deployed_where_and_how_to_undo_it(step: Step) -
     assert "1 of 1 gates passed on vps" in text
 
 
-def test_the_way_back_from_a_rollback_is_a_deploy() -> None:
-    back = RolloutResult(
-        Action.ROLLBACK,
-        "web",
-        "",
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
         (
-            HostOutcome(
-                "vps", run(service="web", action=Action.ROLLBACK, release=OLD, previous=NEW)
-            ),
+            replace(of_runs(run(release=OLD, previous=NEW)), action=Action.ROLLBACK),
+            f"deployctl deploy enforcer-backend {NEW.tag}\n",
         ),
-        (),
-        1.0,
-    )
-
-    assert f"deployctl deploy web {NEW.tag}" in "".join(step_summary.rollout(back))
-
-
-def test_a_first_deploy_and_a_no_op_have_no_way_back() -> None:
-    first = "".join(step_summary.rollout(of_runs(run(previous=None))))
-    no_op = "".join(step_summary.rollout(of_runs(run(outcome="unchanged"))))
-
-    assert "no earlier release" in first
-    assert "Nothing was changed" in no_op
+        (of_runs(run(previous=None)), "There is no earlier release to go back to.\n"),
+        (of_runs(run(outcome="unchanged")), "Nothing was changed.\n"),
+        (
+            of_runs(run(), HostOutcome("vps2", error=FAILED), not_attempted=("vps3",)),
+            "deployctl rollback enforcer-backend --host vps\n",
+        ),
+    ],
+    ids=["rollback", "first deploy", "no-op", "failed half way"],
+)
+def test_the_way_back_is_said_where_there_is_one(result: RolloutResult, said: str) -> None:
+    assert said in "".join(step_summary.rollout(result))
 
 
-def test_a_rollout_that_failed_half_way_is_undone_where_it_was_done() -> None:
-    result = of_runs(run(), HostOutcome("vps2", error=FAILED), not_attempted=("vps3",))
+def test_a_host_that_was_not_attempted_is_named() -> None:
+    result = of_runs(HostOutcome("vps2", error=FAILED), not_attempted=("vps3",))
 
-    text = "".join(step_summary.rollout(result))
-
-    assert "deployctl rollback enforcer-backend --host vps\n" in text
-    assert "| vps3 | not attempted |" in text
+    assert "| vps3 | not attempted |" in "".join(step_summary.rollout(result))
 
 
 def test_the_summary_of_a_failure_has_the_state_and_the_log(step: Step) -> None:

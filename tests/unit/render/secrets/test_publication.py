@@ -1,4 +1,4 @@
-"""Who is told what: nobody a secret of deployctl's own, and a job's log no secret at all."""
+"""Who is printed what: nobody a secret of deployctl's own, and a job's log no secret at all."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def inventory(text: str = INVENTORY) -> Inventory:
     return parse(text, ENVIRONMENT, path="inventory.toml")
 
 
-class Told:
+class Printed:
     """What one call says, in every way that there is."""
 
     def __init__(self, directory: Path, place: str, *, json: bool = False, of: str = INVENTORY):
@@ -111,22 +111,26 @@ def an_error(secret: str, kind: type[DeployctlError] = RestoredError) -> Deployc
     return error
 
 
-def tell_everything(told: Told, secret: str) -> None:
+def print_everything(printed: Printed, secret: str) -> None:
     """Every kind of result and event, with a secret wherever a host or person put words."""
     said, failed = words(secret), an_error(secret)
-    told.events(Notice("vps", said), ConnectionLost("vps", said))
+    printed.events(Notice("vps", said), ConnectionLost("vps", said))
     planned = run(notes=(said,), commands=(said,), verdicts=(Verdict("x", False, said),))
-    told.output.rollout(of_runs(planned, HostOutcome("vps", error=failed)), 6)
+    printed.output.rollout(of_runs(planned, HostOutcome("vps", error=failed)), 6)
     row = StatusResult("vps", "web", State.IN_SYNC, notes=(said,), hold=said, deployed_by=said)
     away = StatusResult.unreachable("vps", "web", an_error(secret, HostError))
-    told.output.status([row, away], 4)
+    printed.output.status([row, away], 4)
     entry = {"run": RUN, "reason": said, "by": said}
-    told.output.history([HistoryResult("vps", entries=(entry,), problems=(said,), error=failed)], 4)
+    printed.output.history(
+        [HistoryResult("vps", entries=(entry,), problems=(said,), error=failed)], 4
+    )
     found = Finding("compose", "compose-invalid", Severity.PROBLEM, said, said, (said,))
-    told.output.check([CheckResult("vps", "web", (found,))], 4)
+    printed.output.check([CheckResult("vps", "web", (found,))], 4)
     hold = Hold(by="kim", at="", reason=said)
-    told.output.holds([HoldResult("vps", "web", HoldOutcome.FAILED, hold, error=failed)], "hold", 5)
-    told.output.error(an_error(secret, RefusedError), "deploy")
+    printed.output.holds(
+        [HoldResult("vps", "web", HoldOutcome.FAILED, hold, error=failed)], "hold", 5
+    )
+    printed.output.error(an_error(secret, RefusedError), "deploy")
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
@@ -135,40 +139,40 @@ def tell_everything(told: Told, secret: str) -> None:
 def test_a_secret_of_deployctls_own_is_told_to_nobody(
     tmp_path: Path, secret: str, place: str, json: bool
 ) -> None:
-    told = Told(tmp_path, place, json=json)
+    printed = Printed(tmp_path, place, json=json)
 
-    tell_everything(told, secret)
+    print_everything(printed, secret)
 
-    assert secret not in told.text
-    assert "password=***" in told.text
+    assert secret not in printed.text
+    assert "password=***" in printed.text
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
 @pytest.mark.parametrize("place", IN_CI)
 def test_what_looks_like_a_secret_is_told_to_no_job(tmp_path: Path, place: str, json: bool) -> None:
-    told = Told(tmp_path, place, json=json)
+    printed = Printed(tmp_path, place, json=json)
 
-    tell_everything(told, FOREIGN)
+    print_everything(printed, FOREIGN)
 
-    assert FOREIGN not in told.text
-    assert told.text.count("password=***") > 10
+    assert FOREIGN not in printed.text
+    assert printed.text.count("password=***") > 10
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
 def test_a_person_at_a_terminal_sees_the_log_as_it_is(tmp_path: Path, json: bool) -> None:
-    told = Told(tmp_path, "terminal", json=json)
+    printed = Printed(tmp_path, "terminal", json=json)
 
-    told.output.rollout(of_runs(HostOutcome("vps", error=an_error(FOREIGN))), 6)
+    printed.output.rollout(of_runs(HostOutcome("vps", error=an_error(FOREIGN))), 6)
 
-    assert words(FOREIGN) in told.text
+    assert words(FOREIGN) in printed.text
 
 
 def test_an_answer_without_secrets_is_the_same_in_a_job(tmp_path: Path) -> None:
     document = []
     for place in ("actions", "terminal"):
-        told = Told(tmp_path, place, json=True)
-        told.output.rollout(of_runs(run(), HostOutcome("vps", error=an_error("***"))), 6)
-        document.append(json.loads(told.out.getvalue()))
+        printed = Printed(tmp_path, place, json=True)
+        printed.output.rollout(of_runs(run(), HostOutcome("vps", error=an_error("***"))), 6)
+        document.append(json.loads(printed.out.getvalue()))
 
     assert document[0] == document[1]
 
@@ -176,7 +180,7 @@ def test_an_answer_without_secrets_is_the_same_in_a_job(tmp_path: Path) -> None:
 def test_what_is_taken_out_leaves_the_error_what_it_is(tmp_path: Path) -> None:
     error = an_error(PASSWORD)
 
-    exit_status = Told(tmp_path, "actions").output.error(error, "deploy")
+    exit_status = Printed(tmp_path, "actions").output.error(error, "deploy")
 
     assert exit_status == 6
     assert PASSWORD in error.message
@@ -213,55 +217,55 @@ def test_the_containers_log_stays_out_of_github_where_the_inventory_says_so(
     tmp_path: Path, place: str, kind: type[DeployctlError], json: bool
 ) -> None:
     failed = kind("restored", "m", details=(LOG, "ghp_" + "a1" * 18), about={"run": RUN})
-    told = Told(tmp_path, place, json=json, of=QUIET)
+    printed = Printed(tmp_path, place, json=json, of=QUIET)
 
-    told.output.rollout(of_runs(HostOutcome("vps", error=failed)), failed.exit_status)
+    printed.output.rollout(of_runs(HostOutcome("vps", error=failed)), failed.exit_status)
 
-    assert LOG not in told.text
-    assert LEFT_OUT in told.text
-    assert f"deployctl follow vps {RUN}" in told.text
-    assert "add-mask" not in told.err.getvalue()
+    assert LOG not in printed.text
+    assert LEFT_OUT in printed.text
+    assert f"deployctl follow vps {RUN}" in printed.text
+    assert "add-mask" not in printed.err.getvalue()
 
 
 def test_what_compose_said_stays_out_of_github_too(tmp_path: Path) -> None:
-    told = Told(tmp_path, "actions", of=QUIET)
+    printed = Printed(tmp_path, "actions", of=QUIET)
     finding = Finding("compose", "compose-invalid", Severity.PROBLEM, "m", "", (LOG,))
 
-    told.output.check([CheckResult("vps", "web", (finding,))], 4)
-    told.output.rollout(of_runs(HostOutcome("vps", error=COMPOSE)), 3)
+    printed.output.check([CheckResult("vps", "web", (finding,))], 4)
+    printed.output.rollout(of_runs(HostOutcome("vps", error=COMPOSE)), 3)
 
-    assert LOG not in told.text
-    assert told.text.count(LEFT_OUT) >= 2
+    assert LOG not in printed.text
+    assert printed.text.count(LEFT_OUT) >= 2
 
 
 def test_the_id_of_a_run_that_is_none_becomes_no_command(tmp_path: Path) -> None:
     failed = RestoredError("restored", "m", details=(LOG,), about={"run": "x; rm -r /"})
-    told = Told(tmp_path, "actions", of=QUIET)
+    printed = Printed(tmp_path, "actions", of=QUIET)
 
-    told.output.rollout(of_runs(HostOutcome("vps", error=failed)), 6)
+    printed.output.rollout(of_runs(HostOutcome("vps", error=failed)), 6)
 
-    assert LEFT_OUT in told.text
-    assert "deployctl follow" not in told.text
+    assert LEFT_OUT in printed.text
+    assert "deployctl follow" not in printed.text
 
 
 @pytest.mark.parametrize(("place", "text"), [("terminal", QUIET), ("actions", INVENTORY)])
 def test_elsewhere_and_without_the_setting_the_log_is_shown(
     tmp_path: Path, place: str, text: str
 ) -> None:
-    told = Told(tmp_path, place, of=text)
+    printed = Printed(tmp_path, place, of=text)
 
-    told.output.rollout(of_runs(HostOutcome("vps", error=COMPOSE)), 3)
+    printed.output.rollout(of_runs(HostOutcome("vps", error=COMPOSE)), 3)
 
-    assert LOG in told.text
+    assert LOG in printed.text
 
 
 def test_another_errors_evidence_is_shown_all_the_same(tmp_path: Path) -> None:
-    told = Told(tmp_path, "actions", of=QUIET)
+    printed = Printed(tmp_path, "actions", of=QUIET)
     denied = RefusedError("registry-denied", "m", details=("denied: requested access",))
 
-    told.output.rollout(of_runs(HostOutcome("vps", error=denied)), 3)
+    printed.output.rollout(of_runs(HostOutcome("vps", error=denied)), 3)
 
-    assert "requested access" in told.text
+    assert "requested access" in printed.text
 
 
 def test_the_secrets_of_an_inventory_are_all_that_it_takes_as_such() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,27 +29,48 @@ def test_any_hold_is_shown_harmlessly(of: list[HoldResult]) -> None:
     assert_harmless(hold_text(*of))
 
 
-def test_each_outcome_of_a_hold_reads_as_a_sentence() -> None:
-    hold, before = Hold("kim", "now", "audit"), Hold("sam", "before", "holidays")
+NOW, BEFORE = Hold("kim", "now", "audit"), Hold("sam", "before", "holidays")
+BUSY = "  note: what is under way was not stopped: deploy of web\n"
 
-    def said(outcome: HoldOutcome, **more: Any) -> str:
-        return hold_text(HoldResult("vps", "web", outcome, **more))
 
-    assert said(HoldOutcome.SET, hold=hold) == (
-        "vps: deploys of web, but not rollbacks, are held by kim since now: audit\n"
-    )
-    assert said(HoldOutcome.REPLACED, hold=hold, before=before) == (
-        "vps: deploys of web are held by kim since now: audit "
-        "(was held by sam since before: holidays)\n"
-    )
-    assert said(HoldOutcome.UNCHANGED, hold=hold).endswith(": audit\n")
-    assert said(HoldOutcome.LIFTED, before=before) == (
-        "vps: deploys of web go on (they were held by sam since before: holidays)\n"
-    )
-    assert said(HoldOutcome.NONE) == "vps: deploys of web were not held: nothing to do\n"
-    assert "  note: what is under way was not stopped: deploy of web" in said(
-        HoldOutcome.SET, hold=hold, busy="deploy of web"
-    )
+@pytest.mark.parametrize(
+    ("outcome", "more", "text"),
+    [
+        (
+            HoldOutcome.SET,
+            {"hold": NOW},
+            "vps: deploys of web, but not rollbacks, are held by kim since now: audit\n",
+        ),
+        (
+            HoldOutcome.SET,
+            {"hold": NOW, "busy": "deploy of web"},
+            f"vps: deploys of web, but not rollbacks, are held by kim since now: audit\n{BUSY}",
+        ),
+        (
+            HoldOutcome.REPLACED,
+            {"hold": NOW, "before": BEFORE},
+            (
+                "vps: deploys of web are held by kim since now: audit "
+                "(was held by sam since before: holidays)\n"
+            ),
+        ),
+        (
+            HoldOutcome.UNCHANGED,
+            {"hold": NOW},
+            "vps: nothing to do: deploys of web are already held by kim since now: audit\n",
+        ),
+        (
+            HoldOutcome.LIFTED,
+            {"before": BEFORE},
+            "vps: deploys of web go on (they were held by sam since before: holidays)\n",
+        ),
+        (HoldOutcome.NONE, {}, "vps: deploys of web were not held: nothing to do\n"),
+    ],
+)
+def test_each_outcome_of_a_hold_reads_as_a_sentence(
+    outcome: HoldOutcome, more: dict[str, Any], text: str
+) -> None:
+    assert hold_text(HoldResult("vps", "web", outcome, **more)) == text
 
 
 def test_a_single_host_that_failed_is_told_by_its_error_alone() -> None:
