@@ -95,7 +95,7 @@ def from_document(
         for name, table in top.section("hosts").sections(checks.host_name).items()
     }
     services = {
-        name: _service(name, table, hosts, around)
+        name: _service(table, hosts, around)
         for name, table in top.section("services").sections(checks.service_name).items()
     }
     gates = read_gates(top.section("gates"), around)
@@ -117,13 +117,11 @@ def from_document(
     )
 
 
-def _service(
-    name: str, table: Section, known_hosts: Collection[str], environment: Environment
-) -> Service:
+def _service(table: Section, known_hosts: Collection[str], environment: Environment) -> Service:
     hosts = sequence(_host_reader(known_hosts))
     if table.need("model", text(checks.model), "compose") == "gitops":
-        return read_gitops_service(name, table, hosts)
-    return read_compose_service(name, table, hosts, environment)
+        return read_gitops_service(table, hosts)
+    return read_compose_service(table, hosts, environment)
 
 
 def _host_reader(known: Collection[str]) -> Reader[str]:

@@ -52,6 +52,11 @@ class Section:
         self._mistakes = mistakes
         self._asked: list[str] = []
 
+    @property
+    def name(self) -> str:
+        """The key that it is under."""
+        return str(self.path[-1])
+
     def note(self, reason: str, *keys: str | int) -> None:
         """Note a mistake in this table, or at a path inside it."""
         self._mistakes.append(Mistake((*self.path, *keys), reason))

@@ -63,7 +63,7 @@ class PassphraseNeededError(HostError):
     """The key is encrypted and no passphrase was given."""
 
 
-def normalise(text: str, source: str) -> str:
+def _normalise(text: str, source: str) -> str:
     r"""Return a private key as a well-formed PEM block.
 
     Repairs what happens on the way into a secret: line breaks as the two characters `\\n`,
@@ -91,7 +91,7 @@ def normalise(text: str, source: str) -> str:
             "paste the whole file, from -----BEGIN to -----END; in a shell or YAML, quote it",
         )
     if unwrapped := _unwrap_base64(text):
-        return normalise(unwrapped, source)
+        return _normalise(unwrapped, source)
     return _refuse(
         source,
         "is not a private key: it has no -----BEGIN … PRIVATE KEY----- line",
@@ -155,7 +155,7 @@ def load(text: str, passphrase: str | None, source: str) -> Identity:
         PassphraseNeededError: key-unusable, for want of a passphrase.
         HostError: key-unusable; never with a part of the key.
     """
-    pem = normalise(text, source).encode("ascii")
+    pem = _normalise(text, source).encode("ascii")
     return Identity(_as_paramiko(_decrypt(pem, passphrase, source), source), source)
 
 

@@ -13,22 +13,21 @@ _MOST_KEPT = 1000
 
 
 def read_compose_service(
-    name: str, section: Section, hosts: Reader[tuple[str, ...]], environment: Environment
+    section: Section, hosts: Reader[tuple[str, ...]], environment: Environment
 ) -> ComposeService:
     """Read one service.
 
     Args:
-        name: of the service.
         section: its table.
         hosts: reads the names of hosts that the inventory defines.
         environment: where the login to its registry comes from.
     """
     take, need, default = section.take, section.need, ComposeService
-    names = need("hosts", hosts, ())
+    host_names = need("hosts", hosts, ())
     directory = need("directory", text(checks.directory), "")
     service = ComposeService(
-        name=name,
-        hosts=names,
+        name=section.name,
+        hosts=host_names,
         directory=directory,
         compose_files=need(
             "compose_files", sequence(text(checks.compose_file), same=posixpath.normpath), ()

@@ -6,17 +6,14 @@ from deployctl.inventory.section import Reader, Section
 from deployctl.inventory.values.service import ComposeService, GitopsService
 
 
-def read_gitops_service(
-    name: str, section: Section, hosts: Reader[tuple[str, ...]]
-) -> GitopsService:
+def read_gitops_service(section: Section, hosts: Reader[tuple[str, ...]]) -> GitopsService:
     """Read one service.
 
     Args:
-        name: of the service.
         section: its table.
         hosts: reads the names of hosts that the inventory defines.
     """
-    service = GitopsService(name, section.take("hosts", hosts, ()))
+    service = GitopsService(section.name, section.take("hosts", hosts, ()))
     compose_only = set(ComposeService.__dataclass_fields__) - {"name"}
     section.refuse_rest(dict.fromkeys(compose_only, '(it belongs to model = "compose")'))
     return service

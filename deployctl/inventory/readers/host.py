@@ -15,7 +15,7 @@ def read_host(section: Section, environment: Environment) -> Host | tuple[Enviro
     """Read one host; what it lacks in the environment is returned, not a mistake in the file."""
     settings = Settings(section, environment)
     host = Host(
-        name=str(section.path[-1]),
+        name=section.name,
         address=settings.text("address", checks.address, required=True) or "",
         port=settings.value("port", whole_number(1, 65535), checks.port),
         user=settings.text("user", checks.user),
@@ -23,7 +23,7 @@ def read_host(section: Section, environment: Environment) -> Host | tuple[Enviro
         private_key_source=settings.variables.get("ssh_key", ""),
         passphrase=settings.secret("passphrase", checks.passphrase),
         identity_file=settings.text("identity_file", environment.local_file),
-        host_key=_pinned_key(settings, str(section.path[-1])),
+        host_key=_pinned_key(settings, section.name),
         known_hosts=settings.text("known_hosts", environment.local_file),
         proxy_jump=settings.text("proxy_jump", checks.proxy_jump),
         connect_timeout=settings.value(
