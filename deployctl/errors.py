@@ -8,8 +8,7 @@ docs/exit-codes.md. Anything else that escapes is a bug in deployctl (exit statu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-from deployctl.verdict import Verdict
+from dataclasses import dataclass
 
 EXIT_OK = 0
 EXIT_BUG = 1
@@ -29,6 +28,23 @@ _SEVERITY = (0, 9, 5, 3, 2, 4, 6, 8, 7, 130, 1)
 UNTOUCHED = "nothing on the host was changed"
 
 
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate found; it stands here because an error carries what was found before it.
+
+    Attributes:
+        gate: the rule's stable name.
+        passed: whether it lets the run go on; False also for one that did not run.
+        evidence: what it looked at, in one line; why it did not run.
+        ran: whether it was asked at all.
+    """
+
+    gate: str
+    passed: bool
+    evidence: str
+    ran: bool = True
+
+
 class DeployctlError(Exception):
     """An outcome that the user must hear of.
 
@@ -41,7 +57,8 @@ class DeployctlError(Exception):
             whole. A hint that is nothing but a command of deployctl is that line alone.
         details: further evidence, one line each (a container's last log lines, key types tried).
         about: what is known of the run, for programs: "run", "tag", "digest", "previous-tag".
-        verdicts: what the gates had said by then, in their order; empty: none was asked.
+        gate: whose refusal it is; empty: no gate's.
+        gate_results: what the gates had said by then, in their order; empty: none was asked.
         exit_status: see docs/exit-codes.md.
     """
 
@@ -56,6 +73,7 @@ class DeployctlError(Exception):
         state: str = UNTOUCHED,
         details: Sequence[str] = (),
         about: Mapping[str, str] | None = None,
+        gate: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -64,7 +82,8 @@ class DeployctlError(Exception):
         self.state = state
         self.details = tuple(details)
         self.about = dict(about or {})
-        self.verdicts: tuple[Verdict, ...] = ()
+        self.gate = gate
+        self.gate_results: tuple[GateResult, ...] = ()
 
 
 class UsageError(DeployctlError):

@@ -1,4 +1,4 @@
-"""The command line: options → one use case → render → exit status. A module for each family."""
+"""The command line: options → one use case → render → exit status. A file for each."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Annotated
 import typer
 
 from deployctl import __version__
-from deployctl.cli.changes import deploy, follow, rollback
 from deployctl.cli.check import check
-from deployctl.cli.help import CHANGE, LOOK, PREPARE, Command, Program, examples
-from deployctl.cli.holds import hold, unhold
+from deployctl.cli.deploy import deploy
+from deployctl.cli.follow import follow
+from deployctl.cli.help import CHANGE, LOOK, PREPARE, Program, Verb, examples
+from deployctl.cli.history import history
+from deployctl.cli.hold import hold, unhold
 from deployctl.cli.lint import lint
-from deployctl.cli.questions import history, status
+from deployctl.cli.rollback import rollback
+from deployctl.cli.status import status
 
 app = typer.Typer(
     name="deployctl",
@@ -42,7 +45,7 @@ def _common(
 
 
 def _add(group: str, command: Callable[..., None], *lines: str) -> None:
-    app.command(cls=Command, rich_help_panel=group, epilog=examples(*lines))(command)
+    app.command(cls=Verb, rich_help_panel=group, epilog=examples(*lines))(command)
 
 
 _add(

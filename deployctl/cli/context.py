@@ -1,32 +1,111 @@
-"""What a command needs of its surroundings: the inventory, who asks, a way to the hosts."""
+"""What a command needs of its surroundings: the inventory, the hosts, where the answer goes."""
 
 from __future__ import annotations
 
-import getpass
 import os
-import re
-import socket
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from deployctl import errors, workflow_events
+from deployctl import errors
 from deployctl.errors import UsageError
-from deployctl.inventory import ComposeService, Gates, Inventory, load, parse_duration
-from deployctl.link import Link
+from deployctl.inventory import (
+    ComposeService,
+    Gates,
+    GitopsService,
+    Inventory,
+    load,
+    parse_duration,
+)
+from deployctl.render.output import Output
 
 if TYPE_CHECKING:
     from deployctl.events import Event, Observer
     from deployctl.inventory import Host
-    from deployctl.model import Origin, WorkflowRun
-    from deployctl.verdict import Verdict
-    from deployctl.workflow_events import WorkflowEvent
 
 
-def read_inventory(path: str) -> Inventory:
+class Call:
+    """One call of a command, by the options that almost all have.
+
+    Args:
+        inventory: path of the file.
+        json: whether programs read the answer.
+        verbose: whether to say more about what is done on the hosts.
+        github: whether to tell a workflow that deployctl runs in.
+    """
+
+    def __init__(self, inventory: str, *, json: bool, verbose: bool, github: bool) -> None:
+        self._path = inventory
+        self._json = json
+        self._verbose = verbose
+        self._github = github
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """The inventory, with the values of this process's environment."""
+        return _read_inventory(self._path)
+
+    @cached_property
+    def output(self) -> Output:
+        """Where the answer goes."""
+        return Output(os.environ, json=self._json, github=self._github, inventory=self.inventory)
+
+    @cached_property
+    def observer(self) -> Observer:
+        """Hears the steps of a question, which shows them only to whoever wants to see them."""
+        if not self._verbose:
+            return self.output.observer(_ignore)
+        from deployctl.render.terminal.progress import Progress
+
+        return self.output.observer(Progress(sys.stderr, os.environ, verbose=True))
+
+    @contextmanager
+    def progress(self) -> Iterator[Observer]:
+        """Show the steps of a change while it goes on."""
+        from deployctl.render.terminal.progress import Progress
+
+        with Progress(sys.stderr, os.environ, verbose=self._verbose) as progress:
+            yield self.output.observer(progress)
+
+    def hosts_of(self, service: ComposeService, only: Sequence[str] | None) -> tuple[Host, ...]:
+        """Return the hosts of a service that --host leaves, in its order."""
+        names = _chosen(service.hosts, only, f"service {service.name}")
+        return self.inventory.resolve_hosts(names)
+
+    def services_by_host(
+        self, service: str | None, only: Sequence[str] | None
+    ) -> list[tuple[Host, list[ComposeService]]]:
+        """Return which services to ask for on each host, in the inventory's order.
+
+        Args:
+            service: the only one; None: all.
+            only: the hosts that --host names; None: all.
+        """
+        read = self.inventory
+        wanted = [read.service(service)] if service else list(read.services.values())
+        by_host: dict[str, list[ComposeService]] = {}
+        for each in wanted:
+            match each:
+                case ComposeService():
+                    for name in each.hosts:
+                        by_host.setdefault(name, []).append(each)
+                case GitopsService():
+                    pass  # nothing of it is seen over SSH
+        whose = f"service {service}" if service else "the inventory"
+        names = _chosen(tuple(by_host), only, whose)
+        return [(host, by_host[host.name]) for host in read.resolve_hosts(names)]
+
+
+def _ignore(_: Event) -> None:
+    pass
+
+
+def _read_inventory(path: str) -> Inventory:
     """Read the inventory, with the values of this process's environment.
 
     The variables that hold secrets leave the environment: nothing that is started from here on
@@ -66,93 +145,6 @@ def with_key(gates: Gates) -> Gates:
     return replace(gates, signature=replace(signature, key=key, key_file=""))
 
 
-def link_to(host: Host, meanwhile: Callable[[], object] | None = None) -> Link:
-    """Return a connection to a host, not yet made; `meanwhile`: see Link."""
-    from deployctl.ssh import connect
-
-    return Link(host, connect, meanwhile)
-
-
-def origin(environment: Mapping[str, str]) -> Origin:
-    """Who asks: a workflow's actor and run, or the user of this machine."""
-    from deployctl.model import Origin
-
-    if workflow_events.in_workflow(environment):
-        server = environment.get("GITHUB_SERVER_URL", "https://github.com")
-        repository, run = environment.get("GITHUB_REPOSITORY"), environment.get("GITHUB_RUN_ID")
-        return Origin(
-            by=environment.get("GITHUB_ACTOR", "unknown"),
-            source="github-actions",
-            run_url=f"{server}/{repository}/actions/runs/{run}" if repository and run else "",
-            workflow_run=_workflow_run(environment),
-        )
-    return Origin(by=f"{_user()}@{socket.gethostname()}", source="terminal")
-
-
-_LARGEST_PAYLOAD = 4 * 1024 * 1024
-"""Bytes. GitHub's largest event of a run has a tenth of that."""
-
-
-def workflow_event(environment: Mapping[str, str]) -> WorkflowEvent | None:
-    """What started the workflow that this process is a step of; None: it is in none."""
-    if environment.get("GITHUB_EVENT_NAME") != workflow_events.WORKFLOW_RUN:
-        return workflow_events.of(environment)
-    return workflow_events.of(environment, _payload(environment.get("GITHUB_EVENT_PATH", "")))
-
-
-def _payload(path: str) -> str | None:
-    """The event as GitHub sent it; None: it cannot be read."""
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(_LARGEST_PAYLOAD).decode()
-    except (OSError, ValueError):
-        return None
-
-
-def ask_first(listed: Sequence[str], verdicts: Iterable[Verdict]) -> None:
-    """What is refused anyway is refused before any secret or host is needed."""
-    from deployctl.checklist import Checklist
-
-    checklist = Checklist(listed)
-    with checklist.told_with_errors():
-        for verdict in verdicts:
-            checklist.add(verdict)
-
-
-def _workflow_run(environment: Mapping[str, str]) -> WorkflowRun | None:
-    """The run that GitHub's variables name, as https://docs.github.com/actions has them."""
-    from deployctl.model import WorkflowRun
-
-    workflow = _workflow(environment)
-    number, attempt = environment.get("GITHUB_RUN_NUMBER"), environment.get("GITHUB_RUN_ATTEMPT")
-    if not workflow or not _counts(number):
-        return None
-    return WorkflowRun(
-        workflow,
-        int(number or 0),
-        int(attempt or 0) if _counts(attempt) else 1,
-        environment.get("GITHUB_SHA", ""),
-    )
-
-
-def _workflow(environment: Mapping[str, str]) -> str:
-    """What counts the runs: the file of the workflow, whichever branch it is on."""
-    path, _, _ = environment.get("GITHUB_WORKFLOW_REF", "").partition("@refs/")
-    name, repository = environment.get("GITHUB_WORKFLOW"), environment.get("GITHUB_REPOSITORY")
-    return path or (f"{repository}: {name}" if repository and name else "")
-
-
-def _counts(text: str | None) -> bool:
-    return text is not None and re.fullmatch("[1-9][0-9]{0,8}", text) is not None
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())  # a container's user without a name
-
-
 def seconds(text: str | None) -> float:
     """Return a duration given as an option, in seconds; None: it was not given."""
     if text is None:
@@ -164,40 +156,13 @@ def seconds(text: str | None) -> float:
         raise UsageError("wait-invalid", f"--wait {text!r}: {error}", hint=hint) from None
 
 
-def observer(*, verbose: bool) -> Observer:
-    """A question shows its steps only to whoever wants to see them."""
-    if not verbose:
-        return _ignore
-    from deployctl.render.terminal.progress import Progress
-
-    return Progress(sys.stderr, os.environ, verbose=True)
-
-
-def _ignore(_: Event) -> None:
-    pass
-
-
 def end_with(status_: int) -> None:
     """Typer takes a command's return value for success: the status must be raised."""
     if status_ != errors.EXIT_OK:
         raise typer.Exit(status_)
 
 
-def services_by_host(
-    inventory: Inventory, service: str | None, only: Sequence[str] | None
-) -> dict[str, list[ComposeService]]:
-    """Which services to ask for, by host, in the inventory's order."""
-    wanted = [inventory.service(service)] if service else list(inventory.services.values())
-    compose = [s for s in wanted if isinstance(s, ComposeService)]
-    by_host: dict[str, list[ComposeService]] = {}
-    for each in compose:
-        for name in each.hosts:
-            by_host.setdefault(name, []).append(each)
-    names = chosen_hosts(tuple(by_host), only, f"service {service}" if service else "the inventory")
-    return {name: by_host[name] for name in names}
-
-
-def chosen_hosts(hosts: Sequence[str], only: Sequence[str] | None, whose: str) -> tuple[str, ...]:
+def _chosen(hosts: Sequence[str], only: Sequence[str] | None, whose: str) -> tuple[str, ...]:
     """The hosts that --host leaves, in the inventory's order."""
     if not hosts:
         raise UsageError(

@@ -17,7 +17,7 @@ LOOK = "Look at what runs"
 PREPARE = "Prepare a deploy"
 
 
-class Command(TyperCommand):
+class Verb(TyperCommand):
     """A command whose usage is what one types: SERVICE, not {SERVICE}."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
@@ -43,8 +43,8 @@ class Program(TyperGroup):
         formatter.write_paragraph()
         formatter.write_text(f"{ctx.command_path} COMMAND --help has the options and an example.")
 
-    def _groups(self) -> Iterator[tuple[str, list[Command]]]:
-        listed = [c for c in self.commands.values() if isinstance(c, Command)]
+    def _groups(self) -> Iterator[tuple[str, list[Verb]]]:
+        listed = [c for c in self.commands.values() if isinstance(c, Verb)]
         for group, commands in groupby(listed, lambda command: command.rich_help_panel):
             yield group or "Commands", list(commands)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from deployctl.cli.context import Call
 from deployctl.errors import DeployctlError
 from deployctl.inventory import Inventory, load
 
-DEFAULT_INVENTORY = "inventory.toml"
+_DEFAULT_INVENTORY = "inventory.toml"
 
 
 def complete_services(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -35,7 +39,7 @@ def _inventory_for_completion(ctx: typer.Context) -> Inventory | None:
 
 
 def _default_inventory() -> str:
-    return os.environ.get("DEPLOYCTL_INVENTORY") or DEFAULT_INVENTORY
+    return os.environ.get("DEPLOYCTL_INVENTORY") or _DEFAULT_INVENTORY
 
 
 ServiceArgument = Annotated[
@@ -63,7 +67,7 @@ HostOption = Annotated[
         autocompletion=complete_hosts,
     ),
 ]
-InventoryOption = Annotated[
+_InventoryOption = Annotated[
     str,
     typer.Option(
         "--inventory",
@@ -78,7 +82,7 @@ InventoryOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout, for failures too.")
 ]
-VerboseOption = Annotated[
+_VerboseOption = Annotated[
     bool, typer.Option("--verbose", help="Say more about what is done on the hosts.")
 ]
 NoGithubOption = Annotated[
@@ -96,3 +100,30 @@ WaitOption = Annotated[
         help="Wait so long for another run to end, instead of exit status 5.",
     ),
 ]
+
+
+def takes_call(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that almost all have, behind its own; it gets them as a `Call`.
+
+    Typer reads a command's options from its signature, so one is made for it.
+    """
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+
+    @wraps(command)
+    def called(*, inventory: str, json: bool, verbose: bool, no_github: bool, **own: Any) -> None:
+        command(Call(inventory, json=json, verbose=verbose, github=not no_github), **own)
+
+    called.__signature__ = inspect.Signature([*own, *_COMMON])  # type: ignore[attr-defined] # PEP 362
+    return called
+
+
+def _common(
+    inventory: _InventoryOption = _DEFAULT_INVENTORY,
+    json: JsonOption = False,
+    verbose: _VerboseOption = False,
+    no_github: NoGithubOption = False,
+) -> None:
+    """Only the signature of it is used."""
+
+
+_COMMON = inspect.signature(_common, eval_str=True).parameters.values()

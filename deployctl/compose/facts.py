@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from deployctl import history
+from deployctl.compose.container import ComposeContainer, LocalImage
+from deployctl.compose.lock import Stranger
 from deployctl.compose.project import Configuration
-from deployctl.image import Reference, is_digest
-from deployctl.model import Action, Container, LocalImage, Stranger, UnfinishedRun
-
-if TYPE_CHECKING:
-    from deployctl.compose.host.wire import ScriptOutput
+from deployctl.release import record
+from deployctl.release.reference import Reference, is_digest
+from deployctl.release.release import Action
+from deployctl.release.results import UnfinishedRun
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class HostFacts:
         images: the host's images.
         configuration: the resolved compose files; None: not asked for, or compose failed.
         config_hashes: by service, what Compose would write today on a container that it makes, as
-            Container.config_hash; with the placeholder as the tag. Empty: not known.
+            ComposeContainer.config_hash; with the placeholder as the tag. Empty: not known.
         compose_missing: compose failed and there is no Compose v2.
         complaints: what compose said about the files.
         history: what is recorded.
@@ -72,14 +71,14 @@ class HostFacts:
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     missing_tools: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
-    containers: tuple[Container, ...] | None = None
+    containers: tuple[ComposeContainer, ...] | None = None
     docker_problem: str = ""
     images: tuple[LocalImage, ...] = ()
     configuration: Configuration | None = None
     config_hashes: Mapping[str, str] = field(default_factory=dict)
     compose_missing: bool = False
     complaints: tuple[str, ...] = ()
-    history: history.History = field(default_factory=history.History)
+    history: record.History = field(default_factory=record.History)
     holder: UnfinishedRun | None = None
     hold: Hold | None = None
     foreign_files: tuple[str, ...] = ()
@@ -118,6 +117,19 @@ class HostFacts:
     def has_image(self, image_id: str) -> bool:
         """Whether the content is on the host."""
         return any(image.image_id == image_id for image in self.images)
+
+
+@dataclass(frozen=True)
+class ScriptOutput:
+    """What a command on the host printed, and how it ended."""
+
+    data: bytes
+    status: int
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What it printed, as text."""
+        return tuple(self.data.decode("utf-8", "replace").splitlines())
 
 
 @dataclass(frozen=True)

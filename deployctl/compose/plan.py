@@ -6,9 +6,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployctl import history
+from deployctl.compose.container import ComposeContainer
 from deployctl.inventory import ComposeService
-from deployctl.model import Action, Container, Origin, Release
+from deployctl.release import record
+from deployctl.release.origin import Origin
+from deployctl.release.release import Action, Release
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ class Plan:
     recreate: bool
     alone: bool
     env_file: str
-    seen_containers: tuple[Container, ...]
+    seen_containers: tuple[ComposeContainer, ...]
     seen_history: int
     files: str
     image_store: str
     next_seq: int
-    found: tuple[history.Entry, ...]
+    found: tuple[record.Entry, ...]
     keep_tags: tuple[str, ...] | None
     origin: Origin
     wait: float

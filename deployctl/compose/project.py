@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deployctl.command import Command
-from deployctl.image import Reference
+from deployctl.release.reference import Reference
+from deployctl.ssh.command import Command
 
 # Stands in for the tag when the configuration is resolved: what depends on the tag can be seen,
 # and the configuration's hash does not depend on it.

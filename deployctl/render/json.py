@@ -13,24 +13,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deployctl.checkup import CheckResult
-    from deployctl.checkup import Finding as CheckFinding
     from deployctl.compose.facts import Hold
-    from deployctl.errors import DeployctlError
-    from deployctl.holds import HoldResult
+    from deployctl.compose.holds import HoldResult
+    from deployctl.compose.points import CheckResult
+    from deployctl.compose.points import Finding as CheckFinding
+    from deployctl.errors import DeployctlError, GateResult
     from deployctl.lint.findings import Finding, Report
-    from deployctl.model import (
+    from deployctl.release.release import Release
+    from deployctl.release.results import (
         Container,
         HistoryResult,
         HostOutcome,
         RecordedRun,
-        Release,
         RolledBackTo,
         RolloutResult,
         StatusResult,
         UnfinishedRun,
     )
-    from deployctl.verdict import Verdict
 
 SCHEMA = "deployctl/1"
 
@@ -116,7 +115,7 @@ def error(err: DeployctlError, command: str) -> str:
         err: why.
         command: its name; empty where not even that is known.
     """
-    verdicts = {"verdicts": [_verdict(v) for v in err.verdicts]} if err.verdicts else {}
+    verdicts = {"verdicts": [_verdict(v) for v in err.gate_results]} if err.gate_results else {}
     return _document(command, err.exit_status, err, verdicts)
 
 
@@ -197,14 +196,14 @@ def _outcome(outcome: HostOutcome) -> _Object:
         "target": _target(run.target if run else None),
         "run": _optional(run.run) if run else None,
         "seconds": _number(run.seconds) if run else None,
-        "verdicts": [_verdict(verdict) for verdict in outcome.verdicts],
+        "verdicts": [_verdict(verdict) for verdict in outcome.gate_results],
         "commands": list(run.commands) if run else [],
         "notes": list(run.notes) if run else [],
         "error": _error(outcome.error),
     }
 
 
-def _verdict(verdict: Verdict) -> _Object:
+def _verdict(verdict: GateResult) -> _Object:
     return {
         "gate": verdict.gate,
         "ran": verdict.ran,

@@ -17,19 +17,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
 
-from deployctl import suggest, workflow_events
+from deployctl import workflow_events
 from deployctl.errors import EXIT_OK, DeployctlError
+from deployctl.release import suggest
 from deployctl.render.later import Later
 from deployctl.render.secrets.publication import Publication
 from deployctl.render.unwritable import discard, place_of, quietly, unwritable
 
 if TYPE_CHECKING:
-    from deployctl.checkup import CheckResult, Finding
+    from deployctl.compose.holds import HoldResult
+    from deployctl.compose.points import CheckResult, Finding
     from deployctl.events import Observer
-    from deployctl.holds import HoldResult
     from deployctl.inventory import Inventory
     from deployctl.lint.findings import Report
-    from deployctl.model import HistoryResult, RolloutResult, StatusResult
+    from deployctl.release.results import HistoryResult, RolloutResult, StatusResult
     from deployctl.render import json
     from deployctl.render import sarif as sarif_log
     from deployctl.render.github.job import GithubJob

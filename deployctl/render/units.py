@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from deployctl.moments import read_moment
+from deployctl.release.moments import read_moment
 from deployctl.render.harmless import safe
 
 if TYPE_CHECKING:

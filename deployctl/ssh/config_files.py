@@ -9,8 +9,8 @@ import re
 import shlex
 from pathlib import Path
 
-from deployctl import suggest
 from deployctl.errors import HostError
+from deployctl.release import suggest
 from deployctl.ssh.failures import printable
 
 _INCLUDE_DEPTH = 16  # as OpenSSH

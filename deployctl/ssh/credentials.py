@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from deployctl import suggest
 from deployctl.errors import HostError
+from deployctl.release import suggest
 from deployctl.ssh import private_keys
 from deployctl.ssh.agent import Agent
 from deployctl.ssh.config_files import at_home

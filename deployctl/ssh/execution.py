@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from deployctl.command import Completed
 from deployctl.ssh.background import Task
+from deployctl.ssh.command import Completed
 from deployctl.ssh.failures import printable
 from deployctl.ssh.streams import Head, Lines, Tail
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
-    from deployctl.command import Command, Completed
     from deployctl.inventory import Host
+    from deployctl.ssh.command import Command, Completed
     from deployctl.ssh.execution import OnLine
 
 # Seconds to wait for a channel, an hour by default. Longer than it takes to notice that nobody is

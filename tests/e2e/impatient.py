@@ -9,11 +9,11 @@ from tests.e2e.client import Client
 
 # As patient as users need it, a client takes minutes to give up.
 _IMPATIENT = """\
-from deployctl import runner
+from deployctl.compose import run
 from deployctl.__main__ import main
 from deployctl.ssh import execution
 
-runner.RECONNECT_LIMIT = 3.0
+run.RECONNECT_LIMIT = 3.0
 execution.QUIET = 1.0
 execution.NO_ANSWER = 2.0
 main()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployctl.checklist import DEPLOY
+from deployctl.release.checklist import DEPLOY
 from tests.e2e.client import SERVICE, Client, Ended
 from tests.e2e.steps import Standing, image_id, snapshot
 from tests.vps.catalogue import GOOD, WRONG_LABEL

@@ -14,10 +14,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from deployctl.command import Command
 from deployctl.errors import CommandTimeoutError, ConnectionLostError, HostError
 from deployctl.inventory import Host, Jump, PinnedKey, checks
-from deployctl.ssh import connect, execution
+from deployctl.ssh import execution
+from deployctl.ssh.command import Command
+from deployctl.ssh.connect import connect
 from tests.unit.ssh.test_private_keys import BROKEN_FORMS
 from tests.vps.proxy import DelayingProxy
 

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 import typer.main
 
-import deployctl.ssh
 from deployctl import __main__ as program
-from deployctl import runner
-from deployctl.cli.context import origin
+from deployctl.cli.requester import origin
+from deployctl.compose import run
 from deployctl.inventory import Host
-from deployctl.ssh import Session
+from deployctl.ssh.session import Session
 from tests.forged.checker import Shown
 from tests.forged.lies import Liar
 from tests.forged.scenes import SCENES, Recording, recorded
@@ -55,8 +54,8 @@ class _Terminal(io.StringIO):
 @pytest.fixture
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Show:
     """Run what was recorded against a liar, and return all that was shown."""
-    monkeypatch.setattr(runner, "RECONNECT_LIMIT", 0.0)
-    monkeypatch.setattr(runner, "RECONNECT_PAUSE", 0.0)
+    monkeypatch.setattr(run, "RECONNECT_LIMIT", 0.0)
+    monkeypatch.setattr(run, "RECONNECT_PAUSE", 0.0)
     _without_github(monkeypatch)
 
     def show(liar: Liar, way: str = "text") -> Shown:
@@ -131,7 +130,7 @@ def _play(
     out: io.StringIO,
     err: io.StringIO,
 ) -> int:
-    patch.setattr(deployctl.ssh, "connect", connect)
+    patch.setattr("deployctl.ssh.connection.connect", connect)
     patch.setattr(typer.main, "get_command", _commands)
     patch.setattr("sys.stdout", out)
     patch.setattr("sys.stderr", err)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployctl.command import Command, Completed
-from deployctl.ssh import Session
+from deployctl.ssh.command import Command, Completed
+from deployctl.ssh.session import Session
 from tests.forged import rewriting
 from tests.forged.scenes import Recording, run_of, verb_of
 from tests.host.fake_host import OnLine

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployctl.cli.context import origin
-from deployctl.command import Command, Completed
+from deployctl.cli.requester import origin
 from deployctl.errors import DeployctlError
 from deployctl.inventory import Host
-from deployctl.ssh import Session
+from deployctl.ssh.command import Command, Completed
+from deployctl.ssh.session import Session
 from tests.host.fake_host import AS_ANYBODY, WEB, FakeHost, LocalSession, OnLine, locked
 from tests.unit.build import tag
 

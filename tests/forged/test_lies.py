@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deployctl import suggest
+from deployctl.release import suggest
 from deployctl.render.github import step_outputs
 from tests.forged.checker import problems
 from tests.forged.conftest import WAYS, Show

@@ -24,22 +24,26 @@ from typing import IO, Any
 
 import pytest
 
-from deployctl import drift, planning, readiness, runner
-from deployctl.command import Command, Completed
+from deployctl.compose import drift, planning, preconditions, run
+from deployctl.compose.deploy import deploy
 from deployctl.compose.facts import FetchedImage, FetchFailure, HostFacts
+from deployctl.compose.follow import follow
 from deployctl.compose.host.fetch import fetch_command, read_fetch
 from deployctl.compose.host.probe import probe_command, read_probe
 from deployctl.compose.host.transact import RunEvents, waiting_for
 from deployctl.compose.plan import Plan
+from deployctl.compose.request import DeployRequest, RollbackRequest
+from deployctl.compose.rollback import rollback
+from deployctl.compose.service import ConfiguredOnHost
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
 from deployctl.events import Event
 from deployctl.inventory import ComposeService, Gates, Host, Registry
-from deployctl.link import Link
-from deployctl.model import Action, Origin, Release, RunResult, State
-from deployctl.operations import deploy, follow, rollback
-from deployctl.operations.request import Request
-from deployctl.situation import Situation
-from deployctl.ssh import Session
+from deployctl.release.origin import Origin
+from deployctl.release.release import Action, Release
+from deployctl.release.results import RunResult, State
+from deployctl.ssh.command import Command, Completed
+from deployctl.ssh.connection import Connection
+from deployctl.ssh.session import Session
 from tests.unit.build import NOW, digest, image_id, tag
 
 FAKES = Path(__file__).parent / "fake"
@@ -296,42 +300,42 @@ class FakeHost:
         """Connect to it, as `deployctl.ssh.connect` would."""
         return LocalSession(self)
 
-    def link(self) -> Link:
+    def connection(self) -> Connection:
         """Return a connection for the operations."""
-        return Link(Host(name="vps", address="vps.example"), self.connect)
+        return Connection(Host(name="vps", address="vps.example"), connect=self.connect)
 
-    def request(self, **changes: Any) -> Request:
-        """Return what a user asks for."""
+    def asked(self, **changes: Any) -> dict[str, Any]:
+        """Return what a user asks for, beside the tag."""
         usual: dict[str, Any] = {
             "service": self.service,
             "gates": Gates(),
+            "passed": (),
             "origin": Origin("kim", "terminal"),
             "observer": _ignore,
-            "event": None,
         }
-        return Request(**{**usual, **changes})
+        return {**usual, **changes}
 
     def deploy(self, number: int, **changes: Any) -> RunResult:
         """Deploy a release, as the command does."""
-        with self.link() as link:
-            return deploy.deploy(link, self.request(**changes), tag(number))
+        with self.connection() as connection:
+            return deploy(connection, DeployRequest(tag=tag(number), **self.asked(**changes)))
 
     def rollback(self, number: int | None = None, **changes: Any) -> RunResult:
         """Roll back, as the command does."""
         wanted = None if number is None else tag(number)
-        with self.link() as link:
-            return rollback.rollback(link, self.request(tag=wanted, **changes))
+        with self.connection() as connection:
+            return rollback(connection, RollbackRequest(tag=wanted, **self.asked(**changes)))
 
     def follow(self, run: str) -> RunResult:
         """Watch a run again, as the command does."""
-        with self.link() as link:
-            return follow.follow(link, [self.service], run, _ignore)
+        with self.connection() as connection:
+            return follow(connection, [self.service], run, _ignore)
 
     def probe(self, *, change: bool = True) -> HostFacts:
         """Return what the probe finds."""
-        with self.link() as link:
+        with self.connection() as connection:
             command = probe_command(self.service, change=change)
-            return read_probe(link.run(command, timeout=30).stdout)
+            return read_probe(connection.run(command, timeout=30).stdout)
 
     def status(self) -> State:
         """Return what status says."""
@@ -340,9 +344,9 @@ class FakeHost:
     def plan(self, number: int, action: Action = Action.DEPLOY, **origin: Any) -> Plan:
         """Return the plan of a run, decided on what the host is like now; its image is there."""
         facts = self.probe()
-        configuration = readiness.require_ready(facts, self.service, self.link().host)
+        configuration = preconditions.require_ready(facts, self.service, self.connection().host)
         return planning.plan(
-            Situation.of(self.service, facts, configuration),
+            ConfiguredOnHost.of(self.service, facts, configuration),
             action,
             Release(tag(number), image_id(number), digest(number)),
             **{"origin": Origin("kim", "terminal"), "wait": 0.0, "now": NOW, **origin},
@@ -356,9 +360,9 @@ class FakeHost:
         listener: Callable[[bytes], None] | None = None,
     ) -> FetchedImage | FetchFailure:
         """Bring the image of a release to the host, as a deploy does before the gates decide."""
-        with self.link() as link:
+        with self.connection() as connection:
             command = self.fetch_command(number, login)
-            done = link.run(command, timeout=30, on_line=listener, answers=False)
+            done = connection.run(command, timeout=30, on_line=listener, answers=False)
             return read_fetch(done.stdout, REPOSITORY)
 
     def fetch_command(self, number: int, login: Registry | None = None) -> Command:
@@ -367,8 +371,8 @@ class FakeHost:
 
     def run(self, plan: Plan) -> RunEvents:
         """Run a plan to its end."""
-        with self.link() as link:
-            return runner.run(link, plan, _ignore)
+        with self.connection() as connection:
+            return run.run(connection, plan, _ignore)
 
     def events_of(self, command: Command, answer: bytes | None = b"still here\n") -> RunEvents:
         """Run a command and return what it said; `answer`: to the question whether we wait."""

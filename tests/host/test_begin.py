@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployctl import outcome
+from deployctl.compose import ending
 from deployctl.compose.host.transact import begin_command, follow_command, waiting_for
 from deployctl.compose.plan import Plan
 from deployctl.errors import (
     BusyError,
     HostError,
 )
-from deployctl.model import State
+from deployctl.release.results import State
 from tests.host.fake_host import (
     AS_ANYBODY,
     FakeHost,
@@ -120,9 +120,9 @@ def test_a_run_that_began_cannot_be_cancelled(ready: FakeHost) -> None:
     run = ready.events_of(cancel)
 
     assert run.end == "outcome"
-    assert outcome.success_entry(run, outcome.Asked.by(plan, ready.link().host)).release.tag == tag(
-        3
-    )
+    assert ending.success_entry(
+        run, ending.Asked.by(plan, ready.connection().host)
+    ).release.tag == tag(3)
 
 
 @one_shell

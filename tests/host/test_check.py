@@ -6,11 +6,11 @@ import contextlib
 
 import pytest
 
-from deployctl import checkup
-from deployctl.checkup import CheckResult
+from deployctl.compose import points
+from deployctl.compose.check import check
+from deployctl.compose.points import CheckResult
 from deployctl.errors import DeployctlError
 from deployctl.events import Event
-from deployctl.operations.checkup import check
 from tests.host.fake_host import FakeHost
 from tests.host.test_probe import snapshot
 
@@ -20,8 +20,8 @@ def ignore(_: Event) -> None:
 
 
 def run(host: FakeHost) -> CheckResult:
-    with host.link() as link:
-        return check(link, host.service, ignore)
+    with host.connection() as connection:
+        return check(connection, host.service, ignore)
 
 
 def codes(result: CheckResult) -> set[str]:
@@ -86,4 +86,4 @@ def test_where_docker_is_down_only_that_is_said(host: FakeHost) -> None:
 
     assert not result.ready
     assert "docker-down" in codes(result)
-    assert checkup.Severity.PROBLEM in {f.severity for f in result.findings}
+    assert points.Severity.PROBLEM in {f.severity for f in result.findings}

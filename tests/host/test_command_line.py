@@ -38,7 +38,7 @@ stable = "0s"
 """
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("deployctl.ssh.connect", host.connect)
+    monkeypatch.setattr("deployctl.ssh.connection.connect", host.connect)
     for name in ("GITHUB_ACTIONS", "DEPLOYCTL_INVENTORY"):
         monkeypatch.delenv(name, raising=False)
 

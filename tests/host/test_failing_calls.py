@@ -26,7 +26,7 @@ from deployctl.errors import (
     EXIT_UNREACHABLE,
     DeployctlError,
 )
-from deployctl.model import State
+from deployctl.release.results import State
 from tests.host.fake_host import DB, FakeHost
 from tests.thorough import thorough
 

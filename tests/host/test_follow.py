@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deployctl import runner
+from deployctl.compose import run
 from deployctl.compose.host.transact import begin_command
 from deployctl.compose.plan import Plan
 from deployctl.inventory import Host
-from deployctl.link import Link
+from deployctl.ssh.connection import Connection
 from tests.host.fake_host import (
     FakeHost,
     LocalSession,
@@ -30,8 +30,9 @@ def test_a_client_that_is_cut_off_after_any_line_learns_the_outcome(ready: FakeH
     for cut_after in range(1, lines + 1):
         twin = ready.copy(ready.root.parent / f"cut-{cut_after}")
         sessions = iter([LocalSession(twin, cut_after=cut_after)])
-        link = Link(Host(name="vps", address="vps"), reconnecting(twin, sessions))
-        runner.run(link, dataclasses.replace(plan, service=twin.service), lambda _: None)
+        connect = reconnecting(twin, sessions)
+        connection = Connection(Host(name="vps", address="vps"), connect=connect)
+        run.run(connection, dataclasses.replace(plan, service=twin.service), lambda _: None)
         assert twin.serves() == 3
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import outcome
+from deployctl.compose import ending
+from deployctl.compose import hold as verb
+from deployctl.compose.holds import HoldOutcome, HoldResult
 from deployctl.compose.host.hold import hold_command
 from deployctl.compose.host.transact import begin_command
 from deployctl.errors import BusyError, HostError
 from deployctl.events import Event
-from deployctl.holds import HoldOutcome, HoldResult
-from deployctl.model import Origin
-from deployctl.operations import holds
+from deployctl.release.origin import Origin
 from tests.host.fake_host import WEB, FakeHost, LocalSession, locked
 
 KIM, SAM = Origin("kim", "terminal"), Origin("sam", "terminal")
@@ -27,13 +27,13 @@ def ignore(_: Event) -> None:
 
 
 def hold(host: FakeHost, reason: str = "audit", origin: Origin = KIM) -> HoldResult:
-    with host.link() as link:
-        return holds.hold(link, host.service, reason, origin, ignore)
+    with host.connection() as connection:
+        return verb.hold(connection, host.service, reason, origin, ignore)
 
 
 def unhold(host: FakeHost) -> HoldResult:
-    with host.link() as link:
-        return holds.unhold(link, host.service, ignore)
+    with host.connection() as connection:
+        return verb.unhold(connection, host.service, ignore)
 
 
 def hold_file(host: FakeHost) -> Path:
@@ -81,7 +81,7 @@ def test_a_hold_that_is_set_after_the_decision_stops_the_run_and_is_named(host: 
 
     run = host.events_of(begin_command(plan))
     with pytest.raises(BusyError, match=r"held by kim since .*: audit") as refused:
-        outcome.success_entry(run, outcome.Asked.by(plan, host.link().host))
+        ending.success_entry(run, ending.Asked.by(plan, host.connection().host))
     assert refused.value.code == "hold"
     assert host.serves() == 2
 

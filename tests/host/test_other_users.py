@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from deployctl.checkup import CheckResult, Severity
+from deployctl.compose import hold as verb
+from deployctl.compose.check import check
+from deployctl.compose.holds import HoldOutcome
 from deployctl.compose.host.script import FILES, script_text
+from deployctl.compose.points import CheckResult, Severity
 from deployctl.errors import BrokenError, BusyError
 from deployctl.events import Event
-from deployctl.holds import HoldOutcome
-from deployctl.model import Origin, State
-from deployctl.operations import holds
-from deployctl.operations.checkup import check
+from deployctl.release.origin import Origin
+from deployctl.release.results import State
 from tests.host.fake_host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked, wait_until_tidy
 from tests.unit.build import tag
 
@@ -32,18 +33,20 @@ def ignore(_: Event) -> None:
 
 
 def hold(host: FakeHost) -> HoldOutcome:
-    with host.link() as link:
-        return holds.hold(link, host.service, "audit", Origin("kim", "terminal"), ignore).outcome
+    with host.connection() as connection:
+        return verb.hold(
+            connection, host.service, "audit", Origin("kim", "terminal"), ignore
+        ).outcome
 
 
 def unhold(host: FakeHost) -> HoldOutcome:
-    with host.link() as link:
-        return holds.unhold(link, host.service, ignore).outcome
+    with host.connection() as connection:
+        return verb.unhold(connection, host.service, ignore).outcome
 
 
 def checked(host: FakeHost) -> CheckResult:
-    with host.link() as link:
-        return check(link, host.service, ignore)
+    with host.connection() as connection:
+        return check(connection, host.service, ignore)
 
 
 def opened(host: FakeHost) -> dict[str, str]:

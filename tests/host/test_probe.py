@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from deployctl import readiness
+from deployctl.compose import preconditions
 from deployctl.compose.facts import HostFacts
 from deployctl.errors import HostError
-from deployctl.history import STARTED
 from deployctl.inventory import Host
-from deployctl.model import State
+from deployctl.release.record import STARTED
+from deployctl.release.results import State
 from tests.host.fake_host import DB, WEB, FakeHost, locked
 from tests.unit import build
 from tests.unit.build import image_id
@@ -25,7 +25,7 @@ from tests.unit.build import image_id
 def code(host: FakeHost, facts: HostFacts) -> str:
     """Why a host cannot take a run; empty: it can."""
     try:
-        readiness.require_ready(facts, host.service, Host(name="vps", address="vps"))
+        preconditions.require_ready(facts, host.service, Host(name="vps", address="vps"))
     except HostError as error:
         return error.code
     return ""

@@ -17,7 +17,7 @@ from deployctl.errors import (
     HostError,
     RestoredError,
 )
-from deployctl.model import Origin
+from deployctl.release.origin import Origin
 from tests.host.fake_host import (
     FakeHost,
     LocalSession,

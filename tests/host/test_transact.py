@@ -13,7 +13,8 @@ from deployctl.errors import (
     RefusedError,
     RestoredError,
 )
-from deployctl.model import Action, State
+from deployctl.release.release import Action
+from deployctl.release.results import State
 from tests.host.fake_host import (
     DB,
     REPOSITORY,

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deployctl.command import Command
 from deployctl.compose.host.check import check_command
 from deployctl.compose.host.fetch import fetch_command
 from deployctl.compose.host.hold import hold_command
 from deployctl.compose.host.probe import probe_command
 from deployctl.compose.host.script import FILES, script_text
 from deployctl.compose.host.transact import begin_command
-from deployctl.model import Origin
+from deployctl.release.origin import Origin
+from deployctl.ssh.command import Command
 from tests.host.fake_host import REPOSITORY, WEB, FakeHost, LocalSession
 from tests.host.test_probe import snapshot
 from tests.unit.build import tag

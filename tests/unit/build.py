@@ -7,13 +7,16 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deployctl import history
+from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.facts import HostFacts
 from deployctl.compose.plan import Plan
 from deployctl.compose.project import Configuration, ConfiguredService
-from deployctl.image import Reference
 from deployctl.inventory import ComposeService, Host
-from deployctl.model import Action, Container, Health, LocalImage, Origin, Release
+from deployctl.release import record
+from deployctl.release.origin import Origin
+from deployctl.release.reference import Reference
+from deployctl.release.release import Action, Release
+from deployctl.release.results import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +58,7 @@ def release(number: int) -> Release:
 def entry(
     seq: int,
     number: int,
-    event: str = history.SUCCEEDED,
+    event: str = record.SUCCEEDED,
     *,
     action: str = "deploy",
     run: str = "",
@@ -98,19 +101,19 @@ def text(lines: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
-def recorded(*lines: dict[str, Any]) -> history.History:
+def recorded(*lines: dict[str, Any]) -> record.History:
     """Return a history as it is read from these lines."""
-    return history.parse(text(lines))
+    return record.parse(text(lines))
 
 
-def successes(*numbers: int) -> history.History:
+def successes(*numbers: int) -> record.History:
     """Return the history of releases that were deployed one after the other."""
     return recorded(*(entry(seq, number) for seq, number in enumerate(numbers, start=1)))
 
 
-def container(number: int = 1, **changes: Any) -> Container:
+def container(number: int = 1, **changes: Any) -> ComposeContainer:
     """Return a healthy container of the release with this number."""
-    usual = Container(
+    usual = ComposeContainer(
         id=f"{number:064x}",
         name="infra-web-1",
         service=WEB,
@@ -145,7 +148,7 @@ def configuration(**changes: Any) -> Configuration:
     return Configuration("infra", {WEB: ConfiguredService(**web)}, FILES)
 
 
-def facts(*containers: Container, **changes: Any) -> HostFacts:
+def facts(*containers: ComposeContainer, **changes: Any) -> HostFacts:
     """Return what a probe of a host in good order finds."""
     usual = HostFacts(
         user="deploy",

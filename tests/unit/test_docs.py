@@ -16,11 +16,12 @@ import pytest
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
-from deployctl import errors, history
+from deployctl import errors
 from deployctl.cli import app
+from deployctl.compose.ending import REASONS
+from deployctl.compose.preconditions import _PATH_STATES
 from deployctl.inventory import parse
-from deployctl.outcome import REASONS
-from deployctl.readiness import _PATH_STATES
+from deployctl.release import record
 from tests.unit.source import SOURCES, error_calls, error_classes
 
 ROOT = Path(__file__).parents[2]
@@ -279,9 +280,9 @@ def test_the_readmes_inventory_can_be_used() -> None:
 def test_the_example_of_a_history_line_is_one() -> None:
     example = _block(HISTORY_FORMAT, "json")
 
-    read = history.parse(example.encode())
+    read = record.parse(example.encode())
 
-    assert [entry.event for entry in read.entries] == [history.SUCCEEDED]
+    assert [entry.event for entry in read.entries] == [record.SUCCEEDED]
     assert not read.problems
 
 
@@ -296,7 +297,7 @@ def test_the_fields_of_a_history_line_are_documented() -> None:
 def test_the_events_of_a_history_are_documented() -> None:
     documented = {cells[0].strip("`") for cells in _rows(_section(HISTORY_FORMAT, "## Events"))}
 
-    assert documented == {history.STARTED, *history.OUTCOMES}
+    assert documented == {record.STARTED, *record.OUTCOMES}
 
 
 def test_the_way_to_a_working_chain_can_be_typed_in_its_order(tmp_path: Path) -> None:

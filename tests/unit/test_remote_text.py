@@ -21,16 +21,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import (
-    checkup,
-    drift,
-    history,
-    holds,
-    image,
-    outcome,
-    readiness,
-)
-from deployctl.command import Completed
+import deployctl
+from deployctl.compose import drift, ending, holds, points, preconditions
 from deployctl.compose.facts import FetchFailure, HostFacts, Measures
 from deployctl.compose.host.check import read_measures
 from deployctl.compose.host.fetch import Pull, read_fetch
@@ -39,9 +31,12 @@ from deployctl.compose.host.lock import read_holder
 from deployctl.compose.host.probe import read_probe
 from deployctl.compose.host.transact import RunEvents, is_event, waiting_for
 from deployctl.compose.project import Configuration
+from deployctl.compose.service import ConfiguredOnHost
 from deployctl.errors import DeployctlError
-from deployctl.situation import Situation
+from deployctl.release import record, way_back
+from deployctl.release.reference import Reference, is_digest, tag_problem
 from deployctl.ssh import failures, known_hosts
+from deployctl.ssh.command import Completed
 from deployctl.ssh.streams import Head, Lines, Tail
 from tests.unit import build
 
@@ -64,15 +59,15 @@ def probe(data: bytes) -> object:
     """All that is worked out of a probe: nothing behind the parser may stumble over it, either."""
     found = read_probe(data)
     with contextlib.suppress(DeployctlError):
-        configuration = readiness.require_ready(found, build.SERVICE, build.HOST)
-        situation = Situation.of(build.SERVICE, found, configuration)
-        _ = (situation.running, situation.well, situation.digests)
+        configuration = preconditions.require_ready(found, build.SERVICE, build.HOST)
+        here = ConfiguredOnHost.of(build.SERVICE, found, configuration)
+        _ = (here.running, here.well, here.digests)
     return drift.judge(found, build.SERVICE, "vps"), checked(found, Measures())
 
 
 def checked(found: HostFacts, measures: Measures) -> object:
-    subject = checkup.Subject(build.HOST, build.SERVICE, found, measures, timedelta(0))
-    return checkup.findings(subject), checkup.unpushed_image(subject, "0")
+    subject = points.Subject(build.HOST, build.SERVICE, found, measures, timedelta(0))
+    return points.findings(subject), points.unpushed_image(subject, "0")
 
 
 def check(data: bytes) -> object:
@@ -89,10 +84,10 @@ def fetch(data: bytes) -> object:
 
 
 def recorded(data: bytes) -> object:
-    read = history.parse(data)
+    read = record.parse(data)
     for well in (True, False):
-        with contextlib.suppress(history.NoTarget):
-            history.rollback_target(read, build.WEB, build.release(1), well=well)
+        with contextlib.suppress(way_back.NoTarget):
+            way_back.rollback_target(read, build.WEB, build.release(1), well=well)
     return read.unfinished(), read.next_seq
 
 
@@ -105,7 +100,7 @@ def events(data: bytes) -> object:
     heard.holder()
     heard.ended_at()
     with contextlib.suppress(DeployctlError):
-        outcome.success_entry(heard, outcome.Asked("vps", "run-1", (build.SERVICE,)))
+        ending.success_entry(heard, ending.Asked("vps", "run-1", (build.SERVICE,)))
     return heard
 
 
@@ -134,8 +129,12 @@ def lift(data: bytes) -> object:
 
 def reference(data: bytes) -> object:
     text = data.decode("utf-8", "replace")
-    repository = image.Reference.parse(text).repository
-    return image.tag_problem(text), image.is_digest(text), image.Reference(repository).registry
+    repository = Reference.parse(text).repository
+    return (
+        tag_problem(text),
+        is_digest(text),
+        Reference(repository).registry,
+    )
 
 
 def lines(data: bytes) -> object:
@@ -150,7 +149,7 @@ def lines(data: bytes) -> object:
 
 
 def stderr(data: bytes) -> object:
-    return readiness.script_failed(build.HOST, Completed(1, b"", data))
+    return preconditions.script_failed(build.HOST, Completed(1, b"", data))
 
 
 def banner(data: bytes) -> object:
@@ -428,7 +427,7 @@ def test_any_known_hosts_file_is_read(data: bytes) -> None:
 
 def test_the_files_that_parse_remote_text_are_all_here() -> None:
     """A new module that decodes JSON or base64 has to be looked at."""
-    package = Path(history.__file__).parent
+    package = Path(deployctl.__file__).parent
     found = {
         path.relative_to(package).as_posix()
         for path in package.rglob("*.py")
@@ -437,4 +436,4 @@ def test_the_files_that_parse_remote_text_are_all_here() -> None:
     elsewhere = {name for name in found if name.startswith(("lint/", "inventory/", "render/"))}
     elsewhere.add("ssh/private_keys.py")  # the user's own key
     elsewhere.add("workflow_events.py")  # what a runner wrote; test_workflow_events.py
-    assert found - elsewhere == {"compose/host/wire.py", "foreign.py"}
+    assert found - elsewhere == {"compose/host/wire.py", "release/foreign_json.py"}

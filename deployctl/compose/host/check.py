@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from deployctl.command import Command
-from deployctl.compose.facts import Measures
+from deployctl.compose.facts import Measures, ScriptOutput
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_stranger
-from deployctl.compose.host.wire import ScriptOutput, free_kib, is_number, output_of, read_facts
+from deployctl.compose.host.wire import free_kib, is_number, output_of, read_facts
 from deployctl.compose.kept_images import kept_repository
 from deployctl.inventory import ComposeService
+from deployctl.ssh.command import Command
 
 # Seconds; more than the sum of the limits inside the script, which end first.
 REGISTRY_LIMIT = 20

@@ -8,22 +8,14 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from deployctl.command import Command
-from deployctl.compose.facts import FetchedImage, FetchFailure
+from deployctl.compose.facts import FetchedImage, FetchFailure, ScriptOutput
 from deployctl.compose.host import script
-from deployctl.compose.host.wire import (
-    ScriptOutput,
-    lines,
-    output_of,
-    read_facts,
-    read_object,
-    string,
-    strings,
-)
+from deployctl.compose.host.wire import lines, output_of, read_facts, read_object, string, strings
 from deployctl.compose.kept_images import kept_image
-from deployctl.foreign import json_object
-from deployctl.image import REVISION_LABEL, Reference, is_digest
 from deployctl.inventory import Registry, Signature
+from deployctl.release.foreign_json import json_object
+from deployctl.release.reference import REVISION_LABEL, Reference, is_digest
+from deployctl.ssh.command import Command
 
 # Seconds. The second is more than the sum of the limits inside the script, which end first.
 PULL_LIMIT = 600

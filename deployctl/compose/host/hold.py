@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from deployctl.command import Command
 from deployctl.compose.facts import Hold
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_holder, read_stranger
 from deployctl.compose.host.wire import decode, garbled, read_object
-from deployctl.foreign import json_object
+from deployctl.compose.lock import Stranger
 from deployctl.inventory import ComposeService
-from deployctl.model import Origin, Stranger, UnfinishedRun
+from deployctl.release.foreign_json import json_object
+from deployctl.release.origin import Origin
+from deployctl.release.results import UnfinishedRun
+from deployctl.ssh.command import Command
 
 HOLD_LIMIT = 30.0
 """Seconds; more than the sum of the limits inside the script, which end first."""

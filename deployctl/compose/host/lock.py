@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from deployctl.compose.host.wire import is_number, lines
-from deployctl.foreign import json_object
-from deployctl.model import Stranger, UnfinishedRun
+from deployctl.compose.lock import Stranger
 from deployctl.quoting import shown, shown_name
+from deployctl.release.foreign_json import json_object
+from deployctl.release.results import UnfinishedRun
 
 
 def read_holder(data: bytes) -> UnfinishedRun:

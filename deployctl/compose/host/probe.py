@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from deployctl.command import Command
+from deployctl.compose.container import ComposeContainer, LocalImage
+from deployctl.compose.facts import ScriptOutput
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_holder, read_stranger
 from deployctl.compose.host.wire import (
     Fact,
     Facts,
-    ScriptOutput,
     free_kib,
     garbled,
     integer,
@@ -25,17 +25,18 @@ from deployctl.compose.host.wire import (
     strings,
 )
 from deployctl.compose.project import TAG_PLACEHOLDER, Configuration
-from deployctl.image import REVISION_LABEL, Reference
-from deployctl.model import Container, Health, LocalImage, UnfinishedRun
-from deployctl.moments import read_moment
 from deployctl.quoting import shown_name
+from deployctl.release.moments import read_moment
+from deployctl.release.reference import REVISION_LABEL, Reference
+from deployctl.release.results import Health, UnfinishedRun
+from deployctl.ssh.command import Command
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from deployctl.compose.facts import Hold, HostFacts
-    from deployctl.history import History
     from deployctl.inventory import ComposeService
+    from deployctl.release.record import History
 
 PROBE_LIMIT = 90.0
 """Seconds; more than the sum of the limits inside the script, which end first."""
@@ -105,18 +106,18 @@ def read_probe(output: bytes) -> HostFacts:
 # ---------------------------------------------------------------- single facts
 
 
-def _containers(output: ScriptOutput) -> tuple[tuple[Container, ...] | None, str]:
+def _containers(output: ScriptOutput) -> tuple[tuple[ComposeContainer, ...] | None, str]:
     if output.status != 0:
         return None, output.data.decode("ascii", "replace").strip() or "silent"
     return tuple(_container(read_object(line)) for line in output.data.splitlines()), ""
 
 
-def _container(value: Fact) -> Container:
+def _container(value: Fact) -> ComposeContainer:
     labels = value.get("labels")
     if not isinstance(labels, dict):
         labels = {}
     health = str(value.get("health"))
-    return Container(
+    return ComposeContainer(
         id=string(value, "id"),
         name=string(value, "name").lstrip("/"),
         service=str(labels.get(f"{_LABEL}service", "")),
@@ -173,7 +174,7 @@ def _paths(output: bytes) -> tuple[str, ...]:
 
 
 def _history(facts: Facts) -> History:
-    from deployctl import history
+    from deployctl.release import record
 
     output = output_of(facts, "history")
     if output.status != 0:
@@ -184,9 +185,9 @@ def _history(facts: Facts) -> History:
             if owner
             else "the history file is there but cannot be read"
         )
-        return history.History(problems=(problem,), readable=False)
+        return record.History(problems=(problem,), readable=False)
     size = integer(facts.get("history-size", {"bytes": len(output.data)}), "bytes")
-    return history.parse(output.data, size=size)
+    return record.parse(output.data, size=size)
 
 
 def _holder(facts: Facts, recorded: History) -> UnfinishedRun | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from deployctl.command import Command
+from deployctl.ssh.command import Command
 
 _HERE = Path(__file__).parent
 # What each script is joined from, in this order: functions, and in the last one the call of main.

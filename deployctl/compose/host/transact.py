@@ -8,17 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from deployctl import history
-from deployctl.command import Command
+from deployctl.compose.container import ComposeContainer
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_holder, read_stranger
 from deployctl.compose.host.wire import decode, lines
 from deployctl.compose.kept_images import kept_image, kept_repository
+from deployctl.compose.lock import Stranger
 from deployctl.compose.plan import Plan
 from deployctl.compose.project import TAG_PLACEHOLDER, compose_argv
 from deployctl.errors import HostError
-from deployctl.foreign import json_object
-from deployctl.model import Action, Container, Stranger, UnfinishedRun
+from deployctl.release import record
+from deployctl.release.foreign_json import json_object
+from deployctl.release.release import Action
+from deployctl.release.results import UnfinishedRun
+from deployctl.ssh.command import Command
 
 STABLE_UNCHECKED = 5.0
 FOLLOW_LIMIT = 3600.0  # seconds
@@ -91,7 +94,7 @@ def _options(plan: Plan) -> dict[str, str]:
         "--stable-checked": _centiseconds(stable if stable is not None else 0),
         "--stable-unchecked": _centiseconds(stable if stable is not None else STABLE_UNCHECKED),
         "--seq": str(plan.next_seq),
-        "--found": "\n".join(map(history.interrupted_fields, plan.found)),
+        "--found": "\n".join(map(record.interrupted_fields, plan.found)),
         "--record": _record(plan),
         "--restore-tag": previous.tag if previous else "",
         "--restore-image": plan.previous_image,
@@ -103,7 +106,7 @@ def _options(plan: Plan) -> dict[str, str]:
     }
 
 
-def seen_containers_text(containers: Sequence[Container]) -> str:
+def seen_containers_text(containers: Sequence[ComposeContainer]) -> str:
     """Return the containers as transact.sh lists them, to be compared under the lock."""
     return "\n".join(sorted(f"{c.id} {c.image_id} {'up' if c.up else 'down'}" for c in containers))
 
@@ -123,7 +126,7 @@ def _holder_note(plan: Plan) -> str:
 
 
 def _record(plan: Plan) -> str:
-    return history.record_fields(
+    return record.record_fields(
         run=plan.run,
         action=plan.action,
         service=plan.service.name,
@@ -222,15 +225,15 @@ class RunEvents:
         """The event's text in lines."""
         return lines(self.text)
 
-    def entry(self) -> history.Entry | None:
+    def entry(self) -> record.Entry | None:
         """Return the history line that ended the run, if it can be read."""
-        entries = history.parse(self.text + b"\n").entries
+        entries = record.parse(self.text + b"\n").entries
         return entries[-1] if entries else None
 
     def ended_at(self) -> float | None:
         """Return when the run ended, in seconds since it began; None: not known."""
         entry = self.entry()
-        return entry.seconds if entry and entry.event in history.OUTCOMES else None
+        return entry.seconds if entry and entry.event in record.OUTCOMES else None
 
     def holder(self) -> UnfinishedRun:
         """Return who holds the lock, after "busy"."""

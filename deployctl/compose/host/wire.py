@@ -10,28 +10,15 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from deployctl.compose.facts import ScriptOutput
 from deployctl.errors import HostError
-from deployctl.foreign import json_object
+from deployctl.release.foreign_json import json_object
 
 Fact: TypeAlias = Mapping[str, Any]
 Facts: TypeAlias = Mapping[str, Fact]
 """By name; of those of one name, the last."""
-
-
-@dataclass(frozen=True)
-class ScriptOutput:
-    """What a command on the host printed, and how it ended."""
-
-    data: bytes
-    status: int
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What it printed, as text."""
-        return lines(self.data)
 
 
 def read_facts(output: bytes) -> Facts:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from deployctl.image import tag_problem
 from deployctl.lint.sources.source import End, Kind
+from deployctl.release.reference import tag_problem
 
 _COMMIT = End(Kind.COMPUTED, "the commit itself")
 _TELLS_BRANCH = re.compile(r"abbrev-ref|branch --show-current|git describe")

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from deployctl import suggest
 from deployctl.errors import DeployctlError
 from deployctl.events import HostFinished, HostStarted
-from deployctl.image import is_digest
+from deployctl.release import suggest
+from deployctl.release.reference import is_digest
 from deployctl.render.github import run_annotations, step_outputs, step_summary
 from deployctl.render.github.workflow_commands import END_GROUP, annotation, group, mask, outputs
 from deployctl.render.harmless import last_lines
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import BinaryIO
 
-    from deployctl.checkup import CheckResult, Finding
+    from deployctl.compose.points import CheckResult, Finding
     from deployctl.events import Event, Observer
     from deployctl.lint.findings import Report
-    from deployctl.model import HistoryResult, RolloutResult, StatusResult
+    from deployctl.release.results import HistoryResult, RolloutResult, StatusResult
 
 _LOST = {
     "GITHUB_OUTPUT": "the outputs of this step are missing or incomplete",
@@ -167,7 +167,7 @@ def _said_of(failure: DeployctlError | Finding) -> tuple[str, ...]:
     """What is told of it beside its evidence."""
     if not isinstance(failure, DeployctlError):
         return (failure.message, failure.remedy)
-    evidence = (verdict.evidence for verdict in failure.verdicts)
+    evidence = (verdict.evidence for verdict in failure.gate_results)
     return (failure.message, failure.state, failure.hint, *failure.about.values(), *evidence)
 
 

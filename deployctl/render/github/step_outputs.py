@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from deployctl import errors, suggest
-from deployctl.image import is_digest
+from deployctl import errors
+from deployctl.release import suggest
+from deployctl.release.reference import is_digest
 
 if TYPE_CHECKING:
     from deployctl.errors import DeployctlError
-    from deployctl.model import HostOutcome, RolloutResult, StatusResult
+    from deployctl.release.results import HostOutcome, RolloutResult, StatusResult
 
 NAMES = ("tag", "previous-tag", "digest", "outcome", "run", "exit-status")
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deployctl import suggest
-from deployctl.model import Action
+from deployctl.release import suggest
+from deployctl.release.release import Action
 from deployctl.render.github.markdown import code, escape, fence, table
 from deployctl.render.harmless import LONGEST, LONGEST_NAME, last_lines, safe_lines
 from deployctl.render.hint import Hint
 from deployctl.render.units import duration
 
 if TYPE_CHECKING:
-    from deployctl.errors import DeployctlError
-    from deployctl.model import HostOutcome, RolloutResult, RunResult, StatusResult
-    from deployctl.verdict import Verdict
+    from deployctl.errors import DeployctlError, GateResult
+    from deployctl.release.results import HostOutcome, RolloutResult, RunResult, StatusResult
 
 LIMIT = 1024 * 1024
 """Bytes that GitHub takes of one step's summary; of a longer one it shows nothing."""
@@ -40,7 +39,7 @@ def rollout(result: RolloutResult) -> list[str]:
         *_way_back(result, runs),
         *(_notes(run) for run in runs if run.notes),
         *(_commands(run) for run in runs if run.commands),
-        *(_gates(o.host, o.verdicts) for o in result.outcomes if o.verdicts),
+        *(_gates(o.host, o.gate_results) for o in result.outcomes if o.gate_results),
     ]
 
 
@@ -148,7 +147,7 @@ def _commands(run: RunResult) -> str:
     return f"What would run on {escape(run.host)}:\n\n{fence(lines, 'sh')}"
 
 
-def _gates(host: str, verdicts: Sequence[Verdict]) -> str:
+def _gates(host: str, verdicts: Sequence[GateResult]) -> str:
     rows = (
         [_mark(verdict), code(verdict.gate, limit=LONGEST_NAME), escape(verdict.evidence)]
         for verdict in verdicts
@@ -159,7 +158,7 @@ def _gates(host: str, verdicts: Sequence[Verdict]) -> str:
     return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
 
 
-def _mark(verdict: Verdict) -> str:
+def _mark(verdict: GateResult) -> str:
     if not verdict.ran:
         return "⚪"
     return "✅" if verdict.passed else "❌"

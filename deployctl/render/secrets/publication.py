@@ -12,9 +12,10 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from deployctl import suggest, workflow_events
+from deployctl import workflow_events
 from deployctl.errors import BrokenError, DeployctlError, RestoredError
-from deployctl.model import HostOutcome
+from deployctl.release import suggest
+from deployctl.release.results import HostOutcome
 
 if TYPE_CHECKING:
     from deployctl.inventory import Inventory

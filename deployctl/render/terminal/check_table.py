@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.checkup import Severity
+from deployctl.compose.points import Severity
 from deployctl.render.terminal.detail import START, detail
 from deployctl.render.terminal.hint_lines import write_hint
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page
@@ -14,7 +14,7 @@ from deployctl.render.units import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deployctl.checkup import CheckResult, Finding
+    from deployctl.compose.points import CheckResult, Finding
     from deployctl.render.terminal.table import Cell
 
 _COLUMNS = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from deployctl.model import HistoryResult
+    from deployctl.release.results import HistoryResult
     from deployctl.render.terminal.table import Cell
 
 _STYLES = {

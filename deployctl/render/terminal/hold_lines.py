@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.holds import HoldOutcome
+from deployctl.compose.holds import HoldOutcome
 from deployctl.render.harmless import LONGEST_NAME
 from deployctl.render.terminal.page import BOLD, RED, YELLOW, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deployctl.holds import HoldResult
+    from deployctl.compose.holds import HoldResult
 
 
 def holds(page: Page, results: Sequence[HoldResult]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.model import Action, HostOutcome, RolloutResult, RunResult
+from deployctl.release.release import Action
+from deployctl.release.results import HostOutcome, RolloutResult, RunResult
 from deployctl.render.harmless import LONGEST_NAME, safe_lines
 from deployctl.render.terminal.columns import pad
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from deployctl.errors import GateResult
     from deployctl.render.terminal.page import Page, Piece
-    from deployctl.verdict import Verdict
 
 _LONGEST_COMMAND = 50_000
 
@@ -38,7 +39,7 @@ def rollout(page: Page, result: RolloutResult, now: datetime) -> None:
         elif several:
             _failure(page, outcome)
         if result.dry_run and outcome.error:
-            _verdicts(page, outcome.verdicts)
+            _verdicts(page, outcome.gate_results)
     for host in result.not_attempted:
         page.line((f"{page.show(host)}: ", BOLD), ("not attempted", YELLOW))
 
@@ -50,7 +51,7 @@ def _run(page: Page, run: RunResult, now: datetime) -> None:
         when = page.encodable(ago(run.target.deployed_at, now))
         tag = page.show(run.target.release.tag, limit=LONGEST_NAME)
         page.text((f"  {tag} was deployed {when}{who}", DIM), indent=4)
-    _verdicts(page, [v for v in run.verdicts if run.outcome == "planned" or _matters(v)])
+    _verdicts(page, [v for v in run.gate_results if run.outcome == "planned" or _matters(v)])
     for command in run.commands:
         _command(page, command)
     for note in run.notes:
@@ -74,12 +75,12 @@ def _summary(page: Page, run: RunResult) -> list[Piece]:
     return [f"{service} runs ", tag, f"{again}{was}, ", well, f", {duration(run.seconds)}"]
 
 
-def _matters(verdict: Verdict) -> bool:
+def _matters(verdict: GateResult) -> bool:
     """Of a real run, only what did not pass and still stopped nothing is worth a line."""
     return verdict.ran and not verdict.passed
 
 
-def _verdicts(page: Page, verdicts: Sequence[Verdict]) -> None:
+def _verdicts(page: Page, verdicts: Sequence[GateResult]) -> None:
     names = [page.show(verdict.gate, limit=LONGEST_NAME) for verdict in verdicts]
     width = max(map(len, names), default=0)
     for name, verdict in zip(names, verdicts, strict=True):
@@ -88,7 +89,7 @@ def _verdicts(page: Page, verdicts: Sequence[Verdict]) -> None:
         page.text(*said, indent=len("  ✓ ") + width + len("  "))
 
 
-def _mark(page: Page, verdict: Verdict) -> Piece:
+def _mark(page: Page, verdict: GateResult) -> Piece:
     if not verdict.ran:
         return ("-", DIM)
     return (page.yes, GREEN) if verdict.passed else (page.no, RED)

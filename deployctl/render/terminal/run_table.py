@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-from deployctl.model import RunOutcome, UnfinishedRun
-from deployctl.outcome import REASONS
+from deployctl.compose.ending import REASONS
+from deployctl.release.results import RunOutcome, UnfinishedRun
 from deployctl.render.terminal.detail import detail, next_step
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW
 from deployctl.render.terminal.table import Column, Table, cell
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from deployctl.model import HistoryResult, RecordedRun
+    from deployctl.release.results import HistoryResult, RecordedRun
     from deployctl.render.terminal.page import Page
     from deployctl.render.terminal.table import Cell
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deployctl.model import State, StatusResult
+from deployctl.release.results import State, StatusResult
 from deployctl.render.harmless import safe_lines
 from deployctl.render.terminal.detail import detail, next_step
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from deployctl.model import Container, Release, UnfinishedRun
+    from deployctl.release.release import Release
+    from deployctl.release.results import Container, UnfinishedRun
     from deployctl.render.terminal.table import Cell
 
 _COLUMNS = (

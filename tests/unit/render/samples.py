@@ -8,12 +8,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from deployctl.checkup import CheckResult, Finding, Severity
 from deployctl.compose.facts import Hold
+from deployctl.compose.holds import HoldOutcome, HoldResult
+from deployctl.compose.points import CheckResult, Finding, Severity
 from deployctl.errors import (
     BrokenError,
     BusyError,
     DeployctlError,
+    GateResult,
     HostError,
     RefusedError,
     RestoredError,
@@ -32,16 +34,14 @@ from deployctl.events import (
     StepEnded,
     StepStarted,
 )
-from deployctl.holds import HoldOutcome, HoldResult
-from deployctl.image import Reference
-from deployctl.model import (
-    Action,
+from deployctl.release.reference import Reference
+from deployctl.release.release import Action, Release
+from deployctl.release.results import (
     Container,
     Health,
     HistoryResult,
     HostOutcome,
     RecordedRun,
-    Release,
     RolledBackTo,
     RolloutResult,
     RunOutcome,
@@ -50,7 +50,6 @@ from deployctl.model import (
     StatusResult,
     UnfinishedRun,
 )
-from deployctl.verdict import Verdict
 
 NOW = datetime(2025, 11, 23, 12, 0, 0, tzinfo=UTC)
 NEW = Release("sha-1a2b3c4", "sha256:" + "4f" * 32, "sha256:" + "9c" * 32)
@@ -71,9 +70,6 @@ def container(release: Release = NEW, **changes: Any) -> Container:
     usual: dict[str, Any] = {
         "id": "ab" * 32,
         "name": "infra-enforcer-backend-1",
-        "service": "enforcer-backend",
-        "project": "infra",
-        "working_directory": "/opt/infra",
         "reference": Reference("registry.example.com/enforcer", release.tag),
         "image_id": release.image_id,
         "status": "running",
@@ -272,9 +268,6 @@ containers = st.builds(
     Container,
     id=hostile,
     name=hostile,
-    service=hostile,
-    project=hostile,
-    working_directory=hostile,
     reference=st.builds(Reference, hostile, hostile, hostile),
     image_id=hostile,
     status=st.one_of(hostile, st.just("running")),
@@ -319,7 +312,9 @@ runs = st.builds(
     previous=st.none() | releases,
     run=hostile,
     seconds=seconds,
-    verdicts=st.lists(st.builds(Verdict, hostile, st.booleans(), hostile), max_size=2).map(tuple),
+    gate_results=st.lists(st.builds(GateResult, hostile, st.booleans(), hostile), max_size=2).map(
+        tuple
+    ),
     commands=lines,
     notes=lines,
     target=st.none() | targets,

@@ -13,22 +13,21 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import deployctl
-from deployctl.checkup import CheckResult, Severity
-from deployctl.checkup import Finding as CheckFinding
 from deployctl.compose.facts import Hold
-from deployctl.errors import BusyError, DeployctlError
-from deployctl.holds import HoldOutcome, HoldResult
+from deployctl.compose.holds import HoldOutcome, HoldResult
+from deployctl.compose.points import CheckResult, Severity
+from deployctl.compose.points import Finding as CheckFinding
+from deployctl.errors import BusyError, DeployctlError, GateResult
 from deployctl.lint.findings import Finding, Place, Report
-from deployctl.model import (
+from deployctl.release.release import Release
+from deployctl.release.results import (
     HistoryResult,
     HostOutcome,
-    Release,
     RolloutResult,
     RunOutcome,
     StatusResult,
 )
 from deployctl.render import json as render
-from deployctl.verdict import Verdict
 from tests.unit.render.samples import (
     BACK,
     NEW,
@@ -236,7 +235,7 @@ HELD = Hold("kim", "2025-11-23T10:00:00Z", "audit")
 
 
 def test_the_schema_names_every_field_that_is_written() -> None:
-    passed = run(target=BACK, verdicts=(Verdict("tag", True, "is a commit tag"),))
+    passed = run(target=BACK, gate_results=(GateResult("tag", True, "is a commit tag"),))
     documents = [
         render.rollout(of_runs(passed, HostOutcome("vps2", error=RESTORED)), 6),
         render.status([in_sync(), UNREACHABLE], 4),

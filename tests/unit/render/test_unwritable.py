@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from deployctl import errors
-from deployctl.checkup import CheckResult
+from deployctl.compose.holds import HoldOutcome, HoldResult
+from deployctl.compose.points import CheckResult
 from deployctl.errors import UsageError
-from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.lint.findings import Report
-from deployctl.model import HistoryResult, HostOutcome
+from deployctl.release.results import HistoryResult, HostOutcome
 from deployctl.render.output import Output
 from tests.unit.render.samples import RESTORED, in_sync, of_runs, run
 

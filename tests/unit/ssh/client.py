@@ -7,10 +7,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from deployctl.command import Command
 from deployctl.errors import EXIT_UNREACHABLE, HostError
 from deployctl.inventory import Host, PinnedKey
-from deployctl.ssh import connect
+from deployctl.ssh.command import Command
+from deployctl.ssh.connect import connect
 from tests.unit.ssh.loopback import LoopbackServer
 from tests.unit.ssh.test_private_keys import GOOD
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deployctl.ssh import Session, connect, private_keys
+from deployctl.ssh import private_keys
+from deployctl.ssh.connect import connect
+from deployctl.ssh.session import Session
 from tests.unit.ssh.client import ECDSA, host_of
 from tests.unit.ssh.loopback import Behaviour, LoopbackServer
 from tests.unit.ssh.test_private_keys import GOOD

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deployctl.errors import ConnectionLostError
-from deployctl.ssh import Session, connect, execution
+from deployctl.ssh import execution
+from deployctl.ssh.connect import connect
+from deployctl.ssh.session import Session
 from tests.unit.ssh.client import host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
 from tests.vps.proxy import DelayingProxy

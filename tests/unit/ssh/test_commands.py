@@ -8,9 +8,11 @@ import time
 
 import pytest
 
-from deployctl.command import Command
 from deployctl.errors import CommandTimeoutError, HostError
-from deployctl.ssh import Session, connect, execution
+from deployctl.ssh import execution
+from deployctl.ssh.command import Command
+from deployctl.ssh.connect import connect
+from deployctl.ssh.session import Session
 from tests.unit.ssh.client import host_of, shell
 from tests.unit.ssh.loopback import REFUSED_COMMAND, LoopbackServer
 

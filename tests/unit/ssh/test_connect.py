@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deployctl.inventory import Host
-from deployctl.ssh import connect
+from deployctl.ssh.connect import connect
 from deployctl.ssh.transport import make_transport
 from tests.unit.ssh.client import host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
@@ -71,7 +71,7 @@ def test_fabrics_own_configuration_has_no_say(
 
 def test_nothing_is_printed(server: LoopbackServer) -> None:
     script = f"""
-from deployctl.ssh import connect
+from deployctl.ssh.connect import connect
 from deployctl.inventory import Host
 from deployctl.errors import HostError
 for port in ({server.port}, 1):

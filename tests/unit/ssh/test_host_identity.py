@@ -9,7 +9,7 @@ import pytest
 
 from deployctl.inventory import Jump, PinnedKey
 from deployctl.inventory.parser import from_document
-from deployctl.ssh import connect
+from deployctl.ssh.connect import connect
 from tests.unit.ssh.client import ECDSA, RSA, failure, host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
 

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from deployctl.errors import HostError
-from deployctl.ssh import connect, private_keys
+from deployctl.ssh import private_keys
+from deployctl.ssh.connect import connect
 from tests.unit.ssh.client import failure, host_of, write_key
 from tests.unit.ssh.loopback import LoopbackServer
 from tests.unit.ssh.test_private_keys import GOOD

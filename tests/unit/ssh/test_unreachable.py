@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from deployctl.ssh import connect
+from deployctl.ssh.connect import connect
 from tests.unit.ssh.client import failure, host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
 

@@ -10,7 +10,7 @@ import pytest
 
 from deployctl.errors import HostError
 from deployctl.inventory import Jump
-from deployctl.ssh import connect
+from deployctl.ssh.connect import connect
 from tests.unit.ssh.client import ECDSA, failure, host_of, shell
 from tests.unit.ssh.loopback import LoopbackServer
 

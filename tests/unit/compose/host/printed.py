@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from deployctl.errors import HostError
-from tests.unit.test_compose import JSON
+from tests.unit.compose.test_project import JSON
 
 ENCODED = st.one_of(st.binary(max_size=30), JSON.map(lambda value: json.dumps(value).encode())).map(
     lambda data: base64.b64encode(data).decode()

@@ -17,7 +17,7 @@ from deployctl.errors import HostError
 from deployctl.inventory import Registry, Signature
 from tests.unit.build import REPOSITORY, WEB, digest, image_id, tag
 from tests.unit.compose.host.printed import ENCODED, output, printed, with_host_errors_only
-from tests.unit.test_compose import JSON
+from tests.unit.compose.test_project import JSON
 
 
 def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:

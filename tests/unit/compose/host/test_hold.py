@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import holds
+from deployctl.compose import holds
 from deployctl.compose.host.hold import hold_command, read_answer
 from deployctl.errors import HostError, UsageError
-from deployctl.model import Origin
+from deployctl.release.origin import Origin
 from tests.unit.build import SERVICE
 
 

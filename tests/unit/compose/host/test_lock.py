@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl.compose.host.lock import read_holder, read_stranger
-from deployctl.model import Stranger
+from deployctl.compose.lock import Stranger
 
 
 @pytest.mark.parametrize("data", [b"", b"7", b"7 mallory", b"x y z", b"-7 a b", b"\xff\n\n"])

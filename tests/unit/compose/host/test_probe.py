@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from deployctl.compose.facts import Hold
 from deployctl.compose.host.probe import probe_command, read_probe
 from deployctl.compose.host.script import script_text
+from deployctl.compose.lock import Stranger
 from deployctl.compose.project import TAG_PLACEHOLDER
 from deployctl.errors import HostError
-from deployctl.history import STARTED
-from deployctl.model import Health, Stranger, UnfinishedRun
+from deployctl.release.record import STARTED
+from deployctl.release.results import Health, UnfinishedRun
 from tests.unit import build
 from tests.unit.build import (
     REPOSITORY,
@@ -31,7 +32,7 @@ from tests.unit.build import (
     text,
 )
 from tests.unit.compose.host.printed import ENCODED, output, printed, with_host_errors_only
-from tests.unit.test_compose import JSON
+from tests.unit.compose.test_project import JSON
 
 HOST = {"fact": "host", "user": "deploy", "now": "2025-11-23T12:00:00Z", "uptime": 1.5}
 CONTAINER: dict[str, Any] = {

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl import history
 from deployctl.compose.host.transact import (
     RunEvents,
     begin_command,
@@ -25,7 +24,9 @@ from deployctl.compose.host.transact import (
     seen_containers_text,
     waiting_for,
 )
-from deployctl.model import Action, UnfinishedRun
+from deployctl.release import record
+from deployctl.release.release import Action
+from deployctl.release.results import UnfinishedRun
 from tests.unit.build import (
     FILES,
     SERVICE,
@@ -38,7 +39,7 @@ from tests.unit.build import (
     release,
     tag,
 )
-from tests.unit.test_compose import JSON
+from tests.unit.compose.test_project import JSON
 
 SCRIPTS = files("deployctl").joinpath("compose", "host")
 
@@ -181,7 +182,7 @@ def test_an_outcome_is_the_history_line_that_ended_the_run() -> None:
     found = ended.entry()
     assert ended.end == "outcome"
     assert found
-    assert (found.event, found.release) == (history.SUCCEEDED, release(2))
+    assert (found.event, found.release) == (record.SUCCEEDED, release(2))
 
 
 @pytest.mark.parametrize("text", [b"", b"torn {", b"\xff", b"[]"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.errors import RestoredError
-from deployctl.model import HostOutcome, RolloutResult
+from deployctl.release.results import HostOutcome, RolloutResult
 from deployctl.render.output import Output
 from tests.unit.render.samples import NEW, OLD, of_runs
 from tests.workflow_runner import Command, commands, file_values

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from deployctl import errors
 from deployctl.__main__ import run as main
-from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.compose.points import CheckResult, Finding, Severity
 from deployctl.errors import RestoredError, UsageError
 from deployctl.events import Event, HostFinished, HostStarted, Phase, StepStarted
-from deployctl.model import RolloutResult
+from deployctl.release.results import RolloutResult
 from deployctl.render.github.job import GithubJob
 from deployctl.render.output import Output
 from tests.unit.render.github.step import FAILED, Step, failed

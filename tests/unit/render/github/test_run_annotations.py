@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors
-from deployctl.checkup import CheckResult, Finding, Severity
-from deployctl.model import State
+from deployctl.compose.points import CheckResult, Finding, Severity
+from deployctl.release.results import State
 from deployctl.render.github.job import GithubJob
 from tests.unit.render.github.step import FAILED, Step, failed
 from tests.unit.render.samples import UNREACHABLE, checks, in_sync, statuses

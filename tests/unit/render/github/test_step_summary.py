@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.errors import RefusedError, RestoredError, UsageError
-from deployctl.model import Action, HostOutcome, RolloutResult
+from deployctl.errors import GateResult, RefusedError, RestoredError, UsageError
+from deployctl.release.release import Action
+from deployctl.release.results import HostOutcome, RolloutResult
 from deployctl.render.github import step_summary
-from deployctl.verdict import Verdict
 from tests.unit.render.github.step import FAILED, Step, failed
 from tests.unit.render.samples import NEW, OLD, of_runs, rollouts, run
 from tests.unit.render.samples import errors as any_errors
@@ -20,9 +20,9 @@ from tests.workflow_runner import commands
 
 
 def test_a_summary_says_what_was_deployed_where_and_how_to_undo_it(step: Step) -> None:
-    verdict = Verdict("tag", True, "sha-1a2b3c4 is a commit tag")
+    verdict = GateResult("tag", True, "sha-1a2b3c4 is a commit tag")
 
-    step.render().rollout(of_runs(run(verdicts=(verdict,))), 0)
+    step.render().rollout(of_runs(run(gate_results=(verdict,))), 0)
 
     text = step.summary.read_text("utf-8")
     assert text.startswith("### ✅ `enforcer-backend`: deploy of `sha-1a2b3c4`\n")
@@ -68,10 +68,10 @@ def test_the_summary_of_a_failure_has_the_state_and_the_log(step: Step) -> None:
 
 def test_the_summary_of_a_refusal_has_what_each_gate_said() -> None:
     refused = RefusedError("digest-mismatch", "the registry serves other content")
-    refused.verdicts = (
-        Verdict("tag", True, "a commit tag"),
-        Verdict("digest", False, "not the one that was scanned"),
-        Verdict("revision", False, "not reached", ran=False),
+    refused.gate_results = (
+        GateResult("tag", True, "a commit tag"),
+        GateResult("digest", False, "not the one that was scanned"),
+        GateResult("revision", False, "not reached", ran=False),
     )
 
     text = "".join(step_summary.rollout(failed(refused)))

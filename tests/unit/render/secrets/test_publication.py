@@ -12,17 +12,23 @@ from typing import Any
 import pytest
 
 from deployctl.__main__ import run as main
-from deployctl.checkup import CheckResult, Finding, Severity
 from deployctl.compose.facts import Hold
-from deployctl.errors import BrokenError, DeployctlError, HostError, RefusedError, RestoredError
+from deployctl.compose.holds import HoldOutcome, HoldResult
+from deployctl.compose.points import CheckResult, Finding, Severity
+from deployctl.errors import (
+    BrokenError,
+    DeployctlError,
+    GateResult,
+    HostError,
+    RefusedError,
+    RestoredError,
+)
 from deployctl.events import ConnectionLost, Notice
-from deployctl.holds import HoldOutcome, HoldResult
 from deployctl.inventory import Inventory, parse
-from deployctl.model import HistoryResult, HostOutcome, State, StatusResult
+from deployctl.release.results import HistoryResult, HostOutcome, State, StatusResult
 from deployctl.render.output import Output
 from deployctl.render.secrets.publication import LEFT_OUT
 from deployctl.render.terminal.progress import Progress
-from deployctl.verdict import Verdict
 from tests.unit.render.samples import of_runs, run
 
 PASSWORD = "p@ss/registry-token"
@@ -107,7 +113,7 @@ def an_error(secret: str, kind: type[DeployctlError] = RestoredError) -> Deployc
         details=("starting", words(secret)),
         about={"run": RUN},
     )
-    error.verdicts = (Verdict("digest", False, words(secret)),)
+    error.gate_results = (GateResult("digest", False, words(secret)),)
     return error
 
 
@@ -115,7 +121,7 @@ def print_everything(printed: Printed, secret: str) -> None:
     """Every kind of result and event, with a secret wherever a host or person put words."""
     said, failed = words(secret), an_error(secret)
     printed.events(Notice("vps", said), ConnectionLost("vps", said))
-    planned = run(notes=(said,), commands=(said,), verdicts=(Verdict("x", False, said),))
+    planned = run(notes=(said,), commands=(said,), gate_results=(GateResult("x", False, said),))
     printed.output.rollout(of_runs(planned, HostOutcome("vps", error=failed)), 6)
     row = StatusResult("vps", "web", State.IN_SYNC, notes=(said,), hold=said, deployed_by=said)
     away = StatusResult.unreachable("vps", "web", an_error(secret, HostError))
@@ -192,7 +198,7 @@ def test_a_bug_that_quotes_a_secret_is_told_without_it(
     def fails(*_: object) -> None:
         raise LookupError(words(FOREIGN))
 
-    monkeypatch.setattr("deployctl.cli.changes.read_inventory", fails)
+    monkeypatch.setattr("deployctl.cli.context._read_inventory", fails)
     monkeypatch.setenv("DEPLOYCTL_DEBUG", "1")
     monkeypatch.setenv("CI", "true")
 

@@ -7,7 +7,7 @@ import re
 from typing import TextIO
 
 from deployctl.errors import DeployctlError
-from deployctl.model import HistoryResult, RolloutResult, RunOutcome, StatusResult
+from deployctl.release.results import HistoryResult, RolloutResult, RunOutcome, StatusResult
 from deployctl.render.terminal.error_lines import error
 from deployctl.render.terminal.history_table import history
 from deployctl.render.terminal.page import Page

@@ -7,7 +7,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.checkup import CheckResult, Finding, Severity
+from deployctl.compose.points import CheckResult, Finding, Severity
 from deployctl.render.terminal import check_table
 from deployctl.render.terminal.page import Page
 from tests.unit.render.samples import checks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from deployctl.errors import UsageError
-from deployctl.model import HistoryResult
+from deployctl.release.results import HistoryResult
 from tests.unit.render.samples import UNREACHABLE, entry
 from tests.unit.render.terminal.shown import RECORDED, history_of, lines_of
 

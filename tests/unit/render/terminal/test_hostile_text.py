@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from deployctl.errors import DeployctlError, RefusedError
 from deployctl.events import Event
-from deployctl.model import HistoryResult, HostOutcome, Release, RolloutResult, State, StatusResult
+from deployctl.release.release import Release
+from deployctl.release.results import HistoryResult, HostOutcome, RolloutResult, State, StatusResult
 from deployctl.render.harmless import disarm
 from deployctl.render.hint import Hint
 from deployctl.render.terminal.columns import columns

@@ -9,14 +9,13 @@ from typing import TextIO
 
 import pytest
 
-from deployctl.errors import RefusedError
-from deployctl.model import HostOutcome
+from deployctl.errors import GateResult, RefusedError
+from deployctl.release.results import HostOutcome
 from deployctl.render.terminal.error_lines import error
 from deployctl.render.terminal.history_table import history
 from deployctl.render.terminal.page import Page, terminal_width, wants_color
 from deployctl.render.terminal.rollout_lines import rollout
 from deployctl.render.terminal.status_table import status
-from deployctl.verdict import Verdict
 from tests.unit.render.samples import NOW, RESTORED, UNREACHABLE, Terminal, in_sync, of_runs, run
 from tests.unit.render.terminal.real_terminal import RealTerminal
 from tests.unit.render.terminal.shown import (
@@ -85,7 +84,7 @@ def test_colours_do_not_change_the_text() -> None:
 
 def test_a_stream_without_unicode_gets_other_marks() -> None:
     stream = AsciiFile()
-    planned = run(outcome="planned", verdicts=(Verdict("tag", True, "é → ✓"),))
+    planned = run(outcome="planned", gate_results=(GateResult("tag", True, "é → ✓"),))
     rollout(Page(stream, color=False), of_runs(planned), NOW)
     assert "  + tag  \\xe9 -> +\n" in stream.text()
 

@@ -6,7 +6,14 @@ import io
 
 import pytest
 
-from deployctl.errors import BrokenError, BusyError, HostError, InterruptedByUserError, RefusedError
+from deployctl.errors import (
+    BrokenError,
+    BusyError,
+    GateResult,
+    HostError,
+    InterruptedByUserError,
+    RefusedError,
+)
 from deployctl.events import (
     ConnectionBack,
     ConnectionLost,
@@ -20,7 +27,6 @@ from deployctl.events import (
     StepStarted,
 )
 from deployctl.render.terminal.progress import Progress
-from deployctl.verdict import Verdict
 from tests.unit.render.samples import RESTORED, Terminal
 from tests.unit.render.terminal.shown import SMART, STYLE, AsciiFile, lines_of
 
@@ -76,10 +82,10 @@ def test_the_step_that_failed_is_marked() -> None:
 
 def test_a_gate_that_refuses_after_a_step_is_a_line_of_its_own_and_the_step_went_well() -> None:
     error = RefusedError("dependency-unhealthy", "db is unhealthy")
-    error.verdicts = (
-        Verdict("tag", True, ""),
-        Verdict("dependencies", False, "db"),
-        Verdict("order", False, "not reached", ran=False),
+    error.gate_results = (
+        GateResult("tag", True, ""),
+        GateResult("dependencies", False, "db"),
+        GateResult("order", False, "not reached", ran=False),
     )
 
     assert progress_of(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from deployctl.model import Action, HostOutcome, RolloutResult
-from deployctl.verdict import Verdict
+from deployctl.errors import GateResult
+from deployctl.release.release import Action
+from deployctl.release.results import HostOutcome, RolloutResult
 from tests.unit.render.samples import BACK, NEW, OLD, RESTORED, of_runs, run
 from tests.unit.render.terminal.shown import lines_of, rolled_out
 
 DONE = "vps: enforcer-backend runs sha-1a2b3c4 (was sha-0f9e8d7), healthy, 4.2 s"
-WELL = Verdict("tag", True, "is a commit tag")
+WELL = GateResult("tag", True, "is a commit tag")
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ WELL = Verdict("tag", True, "is a commit tag")
             of_runs(
                 run(
                     outcome="planned",
-                    verdicts=(WELL, Verdict("source", False, "a branch")),
+                    gate_results=(WELL, GateResult("source", False, "a branch")),
                     commands=("cd '/opt/in fra'", "docker compose \\\n  up -d"),
                     notes=("the compose files differ",),
                 )
@@ -69,7 +70,7 @@ WELL = Verdict("tag", True, "is a commit tag")
             id="dry run",
         ),
         pytest.param(
-            of_runs(run(verdicts=(WELL, Verdict("dependencies", False, "db is ill")))),
+            of_runs(run(gate_results=(WELL, GateResult("dependencies", False, "db is ill")))),
             [DONE, "  ✗ dependencies  db is ill"],
             id="of a real run, only what did not pass",
         ),

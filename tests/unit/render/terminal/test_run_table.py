@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deployctl.model import HistoryResult, RecordedRun, RunOutcome
-from deployctl.outcome import REASONS
+from deployctl.compose.ending import REASONS
+from deployctl.release.results import HistoryResult, RecordedRun, RunOutcome
 from tests.unit.render.samples import recorded_run
 from tests.unit.render.terminal.shown import RECORDED, history_of, lines_of
 

@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from deployctl.model import Health, Release, State, StatusResult, UnfinishedRun
+from deployctl.release.release import Release
+from deployctl.release.results import Health, State, StatusResult, UnfinishedRun
 from tests.unit.render.samples import NEW, OLD, UNREACHABLE, container, in_sync
 from tests.unit.render.terminal.shown import lines_of, status_of
 

@@ -1,0 +1,88 @@
+"""The commands that stop the deploys of a service for a while, and let them go on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployctl import errors, gitops
+from deployctl.cli.context import Call, end_with
+from deployctl.cli.options import HostOption, ServiceArgument, takes_call
+from deployctl.cli.requester import origin, workflow_event
+from deployctl.errors import DeployctlError
+from deployctl.inventory import ComposeService, GitopsService
+from deployctl.ssh.connection import Connection
+
+if TYPE_CHECKING:
+    from deployctl.compose.holds import HoldResult
+    from deployctl.inventory import Host
+
+
+@takes_call
+def hold(
+    call: Call,
+    service: ServiceArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; those who are stopped see it.")],
+    host: HostOption = None,
+) -> None:
+    """Stop the deploys of a service for a while; rollbacks stay allowed."""
+    from deployctl.compose import hold, holds
+
+    text, asker = holds.checked_reason(reason), origin(os.environ)
+    wanted = _may_be_held(call, service)
+    act = partial(hold.hold, service=wanted, reason=text, origin=asker, observer=call.observer)
+    _on_each(call, "hold", wanted, host, act)
+
+
+@takes_call
+def unhold(call: Call, service: ServiceArgument, host: HostOption = None) -> None:
+    """Let the deploys of a service go on, whoever stopped them."""
+    from deployctl.compose import hold
+
+    wanted = _may_be_held(call, service)
+    act = partial(hold.unhold, service=wanted, observer=call.observer)
+    _on_each(call, "unhold", wanted, host, act)
+
+
+def _may_be_held(call: Call, service: str) -> ComposeService:
+    from deployctl.release import gates
+    from deployctl.release.checklist import HOLD, MODEL_IS_COMPOSE, Checklist
+
+    wanted, rules = call.inventory.service(service), call.inventory.gates
+    checklist = Checklist(HOLD)
+    with checklist.attached_to_errors():
+        checklist.ask([gates.source_may_change(workflow_event(os.environ), rules)])
+        match wanted:
+            case ComposeService():
+                checklist.ask([MODEL_IS_COMPOSE])
+                return wanted
+            case GitopsService():
+                raise gitops.refusal(wanted)
+
+
+def _on_each(
+    call: Call,
+    command: str,
+    service: ComposeService,
+    only: list[str] | None,
+    act: Callable[[Connection], HoldResult],
+) -> None:
+    """One host after the other. A host that fails does not keep the others from being held."""
+    hosts = call.hosts_of(service, only)
+    results = [_on_host(host, service.name, act) for host in hosts]
+    exit_status = errors.worst([r.error.exit_status for r in results if r.error])
+    end_with(call.output.holds(results, command, exit_status))
+
+
+def _on_host(host: Host, service: str, act: Callable[[Connection], HoldResult]) -> HoldResult:
+    from deployctl.compose.holds import HoldOutcome, HoldResult
+
+    try:
+        with Connection(host) as connection:
+            return act(connection)
+    except DeployctlError as error:
+        return HoldResult(host.name, service, HoldOutcome.FAILED, error=error)

@@ -1,0 +1,1 @@
+"""Pure: what the deploy models agree on: references, releases, records, gates, results."""

@@ -1,0 +1,342 @@
+"""How what runs relates to what was recorded: each state, and what status says beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from deployctl.compose import drift, service
+from deployctl.compose.container import LocalImage
+from deployctl.compose.facts import Hold, HostFacts
+from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
+from deployctl.release.record import INTERRUPTED, STARTED, History, parse
+from deployctl.release.reference import Reference
+from deployctl.release.release import Release
+from deployctl.release.results import Health, State, StatusResult, UnfinishedRun
+from tests.unit import build
+from tests.unit.build import (
+    REPOSITORY,
+    SERVICE,
+    WEB,
+    container,
+    digest,
+    entry,
+    facts,
+    image,
+    image_id,
+    recorded,
+    release,
+    successes,
+    tag,
+)
+
+
+def status(found: HostFacts) -> StatusResult:
+    return drift.judge(found, SERVICE, "vps")
+
+
+IN_ORDER = facts(container(2), history=successes(1, 2), images=(image(1), image(2)))
+SECOND = container(2, id="c2", name="infra-web-2")
+
+
+def test_the_recorded_release_that_runs_and_is_healthy_is_in_sync() -> None:
+    found = status(IN_ORDER)
+
+    assert found.state is State.IN_SYNC
+    assert found.running == release(2)
+    assert found.recorded == release(2)
+    assert found.health == "healthy"
+    assert found.deployed_by == "kim"
+    assert found.rollback
+    assert found.rollback.release == release(1)
+    assert found.rollback_image_present
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (facts(container(9), history=successes(1, 2)), State.UNTRACKED),
+        (facts(container(2)), State.UNTRACKED),
+        (facts(container(2, image_id=image_id(9)), history=successes(1, 2)), State.MOVED),
+        (facts(container(1), SECOND, history=successes(1, 2)), State.MIXED),
+        (facts(container(2, health=Health.UNHEALTHY), history=successes(2)), State.UNHEALTHY),
+        (facts(container(2, health=Health.STARTING), history=successes(2)), State.UNHEALTHY),
+        (facts(container(2, status="restarting"), history=successes(2)), State.UNHEALTHY),
+        (
+            facts(container(2), dataclasses.replace(SECOND, status="exited"), history=successes(2)),
+            State.UNHEALTHY,
+        ),
+        (facts(container(2, status="exited"), history=successes(1, 2)), State.NOT_RUNNING),
+        (facts(history=successes(1, 2)), State.NOT_RUNNING),
+        (facts(), State.NOT_RUNNING),
+        (
+            facts(container(2), history=recorded(entry(1, 2), entry(2, 3, STARTED))),
+            State.INTERRUPTED,
+        ),
+        (
+            facts(
+                container(2),
+                history=recorded(entry(1, 2), entry(2, 3, STARTED)),
+                holder=UnfinishedRun(service=WEB),
+            ),
+            State.DEPLOYING,
+        ),
+        (dataclasses.replace(IN_ORDER, holder=UnfinishedRun()), State.DEPLOYING),
+        (dataclasses.replace(IN_ORDER, holder=UnfinishedRun(service="other")), State.IN_SYNC),
+        (
+            facts(
+                container(2),
+                history=recorded(entry(1, 2), entry(2, 3, STARTED, service="other")),
+            ),
+            State.IN_SYNC,
+        ),
+        (
+            facts(
+                container(2),
+                history=recorded(
+                    entry(1, 2), entry(2, 3, STARTED, run="r"), entry(3, 3, INTERRUPTED, run="r")
+                ),
+            ),
+            State.IN_SYNC,
+        ),
+    ],
+)
+def test_each_state_has_its_cause(found: HostFacts, state: State) -> None:
+    assert status(found).state is state
+
+
+def test_the_same_content_in_another_image_store_is_in_sync() -> None:
+    row = dataclasses.replace(image(2), image_id=image_id(7))
+    found = facts(
+        container(2, image_id=image_id(7)), history=successes(1, 2), images=(row, image(1))
+    )
+
+    assert status(found).state is State.IN_SYNC
+    assert status(found).running == Release(tag(2), image_id(7), digest(2))
+
+
+def test_containers_of_other_projects_and_one_off_runs_do_not_count() -> None:
+    others = (
+        container(9, working_directory="/srv/other"),
+        container(9, service="worker"),
+        container(9, one_off=True),
+    )
+    found = dataclasses.replace(IN_ORDER, containers=(container(2), *others))
+
+    assert status(found).state is State.IN_SYNC
+    assert len(service.containers_of(found, WEB, project="infra")) == 2
+    assert service.containers_of(facts(), WEB) == ()
+    assert service.containers_of(dataclasses.replace(found, containers=None), WEB) == ()
+
+
+def test_what_was_started_by_hand_has_the_digest_that_docker_knows() -> None:
+    found = facts(container(9), history=successes(1), images=(image(9),))
+
+    assert status(found).running == release(9)
+
+
+@pytest.mark.parametrize(
+    ("containers", "word"),
+    [
+        ([container(1)], "healthy"),
+        ([container(1), container(1, health=Health.UNHEALTHY)], "unhealthy"),
+        ([container(1), container(1, health=Health.STARTING)], "starting"),
+        ([container(1), container(1, status="exited")], "exited"),
+        ([container(1, health=Health.NONE)], "no health check"),
+        ([], ""),
+    ],
+)
+def test_the_worst_health_is_shown(containers: list[object], word: str) -> None:
+    assert status(facts(*containers)).health == word  # type: ignore[arg-type]
+
+
+def test_why_there_is_no_way_back_is_said() -> None:
+    found = status(facts(container(1), history=successes(1)))
+
+    assert found.rollback is None
+    assert "oldest release" in found.rollback_refusal
+    assert not found.rollback_image_present
+
+
+def test_a_way_back_whose_image_is_gone_is_said_to_be() -> None:
+    found = status(dataclasses.replace(IN_ORDER, images=(image(2),)))
+
+    assert found.rollback
+    assert not found.rollback_image_present
+
+
+def test_a_hold_and_a_holder_are_shown_beside_the_state() -> None:
+    found = status(
+        dataclasses.replace(
+            IN_ORDER,
+            hold=Hold("kim", "now", "audit"),
+            holder=UnfinishedRun("r", "sam", service="other"),
+        )
+    )
+
+    assert found.hold == "held by kim since now: audit"
+    assert "by sam" in found.busy
+
+
+def test_a_run_that_was_killed_is_named_and_not_the_one_that_goes_on() -> None:
+    lines = entry(1, 2), entry(2, 3, STARTED, run="old"), entry(3, 4, STARTED, run="new")
+    found = facts(container(2), history=recorded(*lines))
+
+    killed = status(found)
+    assert (killed.state, killed.run_in_progress) == (State.INTERRUPTED, None)
+    assert killed.interrupted_run
+    assert (killed.interrupted_run.run, killed.interrupted_run.tag) == ("new", tag(4))
+
+    holder = UnfinishedRun("new", "sam", "deploy", WEB, tag(4), "now")
+    going_on = status(dataclasses.replace(found, holder=holder))
+    assert (going_on.state, going_on.run_in_progress) == (State.DEPLOYING, holder)
+    assert going_on.interrupted_run
+    assert going_on.interrupted_run.run == "old"
+
+
+def test_while_a_deploy_runs_the_way_back_is_what_undoes_it() -> None:
+    """As `rollback --wait` does it then, whether or not the containers are new already."""
+    holder = UnfinishedRun("r", "sam", "deploy", WEB, tag(3), "now")
+
+    quiet, deployed = status(IN_ORDER), status(dataclasses.replace(IN_ORDER, holder=holder))
+
+    assert quiet.rollback
+    assert deployed.rollback
+    assert (quiet.rollback.release, deployed.rollback.release) == (release(1), release(2))
+
+
+def test_problems_of_the_history_are_told() -> None:
+    found = status(dataclasses.replace(IN_ORDER, history=recorded(entry(1, 1), entry(5, 2))))
+
+    assert "numbering is broken" in found.notes[0]
+
+
+def test_the_youngest_container_says_since_when() -> None:
+    late = dataclasses.replace(SECOND, started_at="2025-11-23T11:00:00Z")
+
+    assert status(facts(container(2), late)).since == "2025-11-23T11:00:00Z"
+    assert status(facts()).since == ""
+
+
+def test_an_image_without_a_tag_is_something_else() -> None:
+    by_digest = container(2, reference=Reference(REPOSITORY, "", digest(2)))
+
+    assert status(facts(by_digest, history=successes(2))).state is State.UNTRACKED
+
+
+def test_what_is_kept_and_not_recorded_is_all_that_a_lost_history_leaves() -> None:
+    kept = tuple(
+        LocalImage(build.image_id(number), f"deployctl/{build.WEB}", name, "<none>")
+        for number, name in [(4, tag(4)), (3, tag(3)), (2, tag(2)), (9, "latest"), (1, tag(1))]
+    )
+    other = LocalImage(build.image_id(5), "deployctl/other", tag(5), "<none>")
+    found = build.facts(
+        build.container(4),
+        images=(*kept, other),
+        history=build.recorded(build.entry(1, 3, "broken")),
+    )
+
+    unrecorded = drift.kept_unrecorded(found, build.WEB)
+
+    assert unrecorded == (tag(2), tag(1))
+    said = drift.deploy_of_kept(unrecorded, build.WEB)
+    assert f"{tag(2)}, {tag(1)}. " in said
+    assert said.endswith(f"deployctl deploy web {tag(2)}")
+
+
+@pytest.mark.parametrize(
+    ("files", "directory"),
+    [
+        (("compose/a.yml", "b.yml"), "/opt/infra/compose"),
+        (("a.yml",), "/opt/infra"),
+        (("../a.yml",), "/opt"),
+        (("/srv/x/a.yml",), "/srv/x"),
+    ],
+)
+def test_the_projects_directory_is_that_of_its_first_file(
+    files: tuple[str, ...], directory: str
+) -> None:
+    service = dataclasses.replace(SERVICE, compose_files=files)
+
+    assert service.project_directory == directory
+
+
+# ---------------------------------------------------------------- dependencies
+
+DB: dict[str, Any] = {"service": "db", "reference": Reference("db", "1"), "config_hash": "as-made"}
+
+
+def changes(*images: LocalImage, uses_tag: bool = False, needs: bool = False, **db: Any) -> Any:
+    """What is known to have changed since a database's container was made of image 7."""
+    made = container(7, **{**DB, **db})
+    tag_ = TAG_PLACEHOLDER if uses_tag else "1"
+    configured = ConfiguredService(f"db:{tag_}", False, 1, {"cache": ""} if needs else {})
+    found = facts(made, images=images, config_hashes={"db": "today"})
+    return service.changes_since_made(found, configured, [made])
+
+
+def named(number: int) -> LocalImage:
+    """The row that says what db:1 names on the host."""
+    return LocalImage(image_id(number), "db", "1", digest(number))
+
+
+def test_a_configuration_that_was_edited_since_is_a_change() -> None:
+    assert changes(named(7)) == ("another configuration",)
+    assert changes(named(7), config_hash="today") == ()
+
+
+def test_a_local_tag_that_moved_since_is_a_change() -> None:
+    assert changes(named(8), config_hash="today") == ("another image",)
+    assert changes(named(8)) == ("another configuration", "another image")
+
+
+def test_an_image_that_is_not_named_any_more_is_not_known_to_have_changed() -> None:
+    assert changes(config_hash="today") == ()
+    pinned = Reference("db", "1", digest(7))
+    assert changes(named(8), config_hash="today", reference=pinned) == ()
+
+
+def test_a_configuration_whose_hash_depends_on_the_tag_cannot_be_compared() -> None:
+    assert changes(named(7), uses_tag=True) == ()
+
+
+def test_a_container_made_without_its_dependencies_cannot_be_compared() -> None:
+    assert changes(named(7), needs=True) == ()
+    assert changes(named(7), needs=True, knows_dependencies=True) == ("another configuration",)
+
+
+def test_what_compose_did_not_say_is_no_change() -> None:
+    made = container(7, **DB)
+    configured = ConfiguredService("db:1", False, 1, {})
+
+    assert service.changes_since_made(facts(made, images=(named(7),)), configured, [made]) == ()
+
+
+# ---------------------------------------------------------------- nothing recorded
+
+
+@pytest.mark.parametrize(
+    ("read", "why"),
+    [
+        (History(), "no deploy of it has succeeded here yet"),
+        (History(readable=False), "the history is there but cannot be read"),
+        (parse(b"\0 garbage\n"), "no success is in the part of the history that can be read"),
+        (
+            parse(b'{"v":1}\n', size=9000),
+            "no success is in the part of the history that can be read",
+        ),
+    ],
+)
+def test_only_a_history_that_was_read_whole_says_that_nothing_ever_succeeded(
+    read: History, why: str
+) -> None:
+    found = status(facts(container(2), history=read))
+
+    state = State.UNTRACKED if read.readable else State.UNREADABLE
+    assert (found.state, found.recorded, found.unrecorded) == (state, None, why)
+
+
+def test_where_a_success_is_recorded_there_is_nothing_to_explain() -> None:
+    assert status(IN_ORDER).unrecorded == ""
