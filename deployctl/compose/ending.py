@@ -27,6 +27,7 @@ from deployctl.errors import (
 from deployctl.inventory import ComposeService, Host
 from deployctl.quoting import shown
 from deployctl.release import record, suggest
+from deployctl.release.checklist import Gate
 from deployctl.release.reference import is_digest
 from deployctl.release.release import Action
 
@@ -340,6 +341,7 @@ def _lock_taken(transcript: RunEvents, host: str, service: str) -> BusyError:
             "end it if it has no business there. This says how to look at it:",
             suggest.deployctl("check", service),
         ),
+        gate=Gate.BUSY,
     )
 
 

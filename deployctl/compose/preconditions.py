@@ -16,6 +16,7 @@ from deployctl.errors import HostError
 from deployctl.inventory import ComposeService, Host
 from deployctl.quoting import shown
 from deployctl.release import suggest
+from deployctl.release.checklist import Gate
 from deployctl.ssh.command import Command, Completed
 
 _ANY_TAG = "sha-0000000"  # compose only wants the variable to be set
@@ -104,6 +105,7 @@ def env_file_foreign(
             else "take persist out of the inventory, or give the user that file",
             *commands,
         ),
+        gate=Gate.PERSIST,
     )
 
 

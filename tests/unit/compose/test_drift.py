@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pytest
 
-from deployctl.compose import drift, service
+from deployctl.compose import drift
 from deployctl.compose.container import LocalImage
 from deployctl.compose.facts import Hold, HostFacts
-from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.release.record import INTERRUPTED, STARTED, History, parse
 from deployctl.release.reference import Reference
 from deployctl.release.release import Release
@@ -126,9 +124,6 @@ def test_containers_of_other_projects_and_one_off_runs_do_not_count() -> None:
     found = dataclasses.replace(IN_ORDER, containers=(container(2), *others))
 
     assert status(found).state is State.IN_SYNC
-    assert len(service.containers_of(found, WEB, project="infra")) == 2
-    assert service.containers_of(facts(), WEB) == ()
-    assert service.containers_of(dataclasses.replace(found, containers=None), WEB) == ()
 
 
 def test_what_was_started_by_hand_has_the_digest_that_docker_knows() -> None:
@@ -244,74 +239,6 @@ def test_what_is_kept_and_not_recorded_is_all_that_a_lost_history_leaves() -> No
     said = drift.deploy_of_kept(unrecorded, build.WEB)
     assert f"{tag(2)}, {tag(1)}. " in said
     assert said.endswith(f"deployctl deploy web {tag(2)}")
-
-
-@pytest.mark.parametrize(
-    ("files", "directory"),
-    [
-        (("compose/a.yml", "b.yml"), "/opt/infra/compose"),
-        (("a.yml",), "/opt/infra"),
-        (("../a.yml",), "/opt"),
-        (("/srv/x/a.yml",), "/srv/x"),
-    ],
-)
-def test_the_projects_directory_is_that_of_its_first_file(
-    files: tuple[str, ...], directory: str
-) -> None:
-    service = dataclasses.replace(SERVICE, compose_files=files)
-
-    assert service.project_directory == directory
-
-
-# ---------------------------------------------------------------- dependencies
-
-DB: dict[str, Any] = {"service": "db", "reference": Reference("db", "1"), "config_hash": "as-made"}
-
-
-def changes(*images: LocalImage, uses_tag: bool = False, needs: bool = False, **db: Any) -> Any:
-    """What is known to have changed since a database's container was made of image 7."""
-    made = container(7, **{**DB, **db})
-    tag_ = TAG_PLACEHOLDER if uses_tag else "1"
-    configured = ConfiguredService(f"db:{tag_}", False, 1, {"cache": ""} if needs else {})
-    found = facts(made, images=images, config_hashes={"db": "today"})
-    return service.changes_since_made(found, configured, [made])
-
-
-def named(number: int) -> LocalImage:
-    """The row that says what db:1 names on the host."""
-    return LocalImage(image_id(number), "db", "1", digest(number))
-
-
-def test_a_configuration_that_was_edited_since_is_a_change() -> None:
-    assert changes(named(7)) == ("another configuration",)
-    assert changes(named(7), config_hash="today") == ()
-
-
-def test_a_local_tag_that_moved_since_is_a_change() -> None:
-    assert changes(named(8), config_hash="today") == ("another image",)
-    assert changes(named(8)) == ("another configuration", "another image")
-
-
-def test_an_image_that_is_not_named_any_more_is_not_known_to_have_changed() -> None:
-    assert changes(config_hash="today") == ()
-    pinned = Reference("db", "1", digest(7))
-    assert changes(named(8), config_hash="today", reference=pinned) == ()
-
-
-def test_a_configuration_whose_hash_depends_on_the_tag_cannot_be_compared() -> None:
-    assert changes(named(7), uses_tag=True) == ()
-
-
-def test_a_container_made_without_its_dependencies_cannot_be_compared() -> None:
-    assert changes(named(7), needs=True) == ()
-    assert changes(named(7), needs=True, knows_dependencies=True) == ("another configuration",)
-
-
-def test_what_compose_did_not_say_is_no_change() -> None:
-    made = container(7, **DB)
-    configured = ConfiguredService("db:1", False, 1, {})
-
-    assert service.changes_since_made(facts(made, images=(named(7),)), configured, [made]) == ()
 
 
 # ---------------------------------------------------------------- nothing recorded

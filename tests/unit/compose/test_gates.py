@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +14,6 @@ from deployctl.compose.lock import Stranger
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.errors import (
     EXIT_BUSY,
-    EXIT_REFUSED,
-    DeployctlError,
     GateResult,
     RefusedError,
 )
@@ -34,22 +31,11 @@ from tests.unit.build import (
     recorded,
     tag,
 )
+from tests.unit.refusals import refusal
 
 FETCHED = FetchedImage(image_id(1), digest(1), (digest(1), digest(5)), "0000001abc")
 RECORDED = recorded(entry(1, 1)).entries[0]
-
-
 STATE = "/opt/infra/.deployctl"
-
-
-def refusal(gate: Callable[[], object], exit_status: int = EXIT_REFUSED) -> DeployctlError:
-    """Return what the gate raises; it always says what to do instead."""
-    with pytest.raises(DeployctlError) as caught:
-        gate()
-    assert caught.value.exit_status == exit_status
-    assert caught.value.hint
-    assert caught.value.state == "nothing on the host was changed"
-    return caught.value
 
 
 # ---------------------------------------------------------------- persist

@@ -9,13 +9,13 @@ import pytest
 
 from deployctl.compose import planning
 from deployctl.compose.facts import HostFacts
-from deployctl.compose.plan import Plan
+from deployctl.compose.plan import Plan, new_run_id
 from deployctl.compose.service import ConfiguredOnHost
 from deployctl.release.origin import Origin
 from deployctl.release.record import STARTED
 from deployctl.release.reference import Reference
 from deployctl.release.release import Action
-from deployctl.release.results import Health, UnfinishedRun
+from deployctl.release.results import Health, UnfinishedRun, is_run_id
 from tests.unit.build import (
     FILES,
     NOW,
@@ -248,3 +248,19 @@ def test_a_healthy_recorded_release_with_todays_files_runs_already() -> None:
 )
 def test_anything_else_is_deployed_again(changes: dict[str, Any]) -> None:
     assert not here(dataclasses.replace(GOOD, **changes)).runs_already(tag(2))
+
+
+# ---------------------------------------------------------------- what a run is known by
+
+
+def test_run_ids_sort_by_time_and_are_made_once() -> None:
+    one, other = new_run_id(NOW), new_run_id(NOW)
+
+    assert one.startswith("20251123t120000z-")
+    assert one != other
+    assert is_run_id(one)
+
+
+@pytest.mark.parametrize("text", ["", "..", "../../etc", "a b", "$(id)", "-rf-----", "x" * 65])
+def test_what_names_no_run_is_no_run_id(text: str) -> None:
+    assert not is_run_id(text)

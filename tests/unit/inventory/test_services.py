@@ -79,3 +79,18 @@ def test_what_is_no_file_on_the_host_is_no_compose_file(path: str) -> None:
 def test_the_tag_needs_a_variable_of_its_own(name: str) -> None:
     found = mistake(document(service={"tag_variable": name}))
     assert found.startswith("services.web.tag_variable: ")
+
+
+@pytest.mark.parametrize(
+    ("files", "directory"),
+    [
+        (("compose/a.yml", "b.yml"), "/opt/infra/compose"),
+        (("a.yml",), "/opt/infra"),
+        (("../a.yml",), "/opt"),
+        (("/srv/x/a.yml",), "/srv/x"),
+    ],
+)
+def test_the_projects_directory_is_that_of_its_first_file(
+    files: tuple[str, ...], directory: str
+) -> None:
+    assert service(compose_files=list(files)).project_directory == directory

@@ -10,9 +10,7 @@ import pytest
 
 from deployctl import workflow_events
 from deployctl.errors import (
-    EXIT_REFUSED,
     EXIT_USAGE,
-    DeployctlError,
     GateResult,
 )
 from deployctl.inventory import Gates
@@ -29,21 +27,12 @@ from tests.unit.build import (
     release,
     tag,
 )
+from tests.unit.refusals import refusal
 
 RULES = Gates()
 ON_MAIN = WorkflowEvent("workflow_dispatch", "refs/heads/main")
 FOLLOWING_ALLOWED = Gates(source_events=(*workflow_events.DEFAULT, "workflow_run"))
 Gate = Callable[[WorkflowEvent | None, Gates], GateResult]
-
-
-def refusal(gate: Callable[[], object], exit_status: int = EXIT_REFUSED) -> DeployctlError:
-    """Return what the gate raises; it always says what to do instead."""
-    with pytest.raises(DeployctlError) as caught:
-        gate()
-    assert caught.value.exit_status == exit_status
-    assert caught.value.hint
-    assert caught.value.state == "nothing on the host was changed"
-    return caught.value
 
 
 # ---------------------------------------------------------------- tag, digest, source, model

