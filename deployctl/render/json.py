@@ -115,8 +115,8 @@ def error(err: DeployctlError, command: str) -> str:
         err: why.
         command: its name; empty where not even that is known.
     """
-    verdicts = {"verdicts": [_verdict(v) for v in err.gate_results]} if err.gate_results else {}
-    return _document(command, err.exit_status, err, verdicts)
+    gates = {"verdicts": [_gate(result) for result in err.gate_results]} if err.gate_results else {}
+    return _document(command, err.exit_status, err, gates)
 
 
 def _document(
@@ -196,19 +196,19 @@ def _outcome(outcome: HostOutcome) -> _Object:
         "target": _target(run.target if run else None),
         "run": _optional(run.run) if run else None,
         "seconds": _number(run.seconds) if run else None,
-        "verdicts": [_verdict(verdict) for verdict in outcome.gate_results],
+        "verdicts": [_gate(result) for result in outcome.gate_results],
         "commands": list(run.commands) if run else [],
         "notes": list(run.notes) if run else [],
         "error": _error(outcome.error),
     }
 
 
-def _verdict(verdict: GateResult) -> _Object:
+def _gate(result: GateResult) -> _Object:
     return {
-        "gate": verdict.gate,
-        "ran": verdict.ran,
-        "passed": verdict.passed,
-        "evidence": verdict.evidence,
+        "gate": result.gate,
+        "ran": result.ran,
+        "passed": result.passed,
+        "evidence": result.evidence,
     }
 
 

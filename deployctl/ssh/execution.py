@@ -53,7 +53,7 @@ class Watch:
     def __init__(self, transport: Any, timeout: float) -> None:
         self._transport = transport
         self._deadline = time.monotonic() + timeout
-        self._heard = time.monotonic()
+        self._last_sign = time.monotonic()
         self._asked: Task[Any] | None = None
         self._asked_at = 0.0
 
@@ -69,12 +69,12 @@ class Watch:
 
     @property
     def silence(self) -> float:
-        """Seconds since the host was heard."""
-        return time.monotonic() - self._heard
+        """Seconds since the host's last sign of life."""
+        return time.monotonic() - self._last_sign
 
-    def heard(self) -> None:
+    def note_life(self) -> None:
         """Note that something arrived from the host."""
-        self._heard = time.monotonic()
+        self._last_sign = time.monotonic()
         self._asked = None
 
     def check(self) -> None:
@@ -92,7 +92,7 @@ class Watch:
                 self._asked = Task(self._transport.global_request, "keepalive@openssh.com")
                 self._asked_at = now
         elif self._asked.done and self._transport.is_active():
-            self.heard()
+            self.note_life()
         elif now - self._asked_at >= NO_ANSWER:
             raise DeadConnectionError(f"no sign of life for {self.silence:.0f} s")
 
@@ -120,7 +120,7 @@ class Watch:
             if self.connection_ended():
                 raise DeadConnectionError(reason) from error
             raise RequestRefusedError(reason) from error
-        self.heard()
+        self.note_life()
         return result
 
 
@@ -186,13 +186,13 @@ class Execution:
     def _read(self) -> None:
         while self._channel.recv_ready():
             chunk = self._channel.recv(_CHUNK)
-            self._watch.heard()
+            self._watch.note_life()
             self._stdout.add(chunk)
             if self._on_line is not None:
                 self._pass_on(self._lines.add(chunk), self._on_line)
         while self._channel.recv_stderr_ready():
             self._stderr.add(self._channel.recv_stderr(_CHUNK))
-            self._watch.heard()
+            self._watch.note_life()
 
     def _pass_on(self, lines: list[bytes], on_line: OnLine) -> None:
         for line in lines:

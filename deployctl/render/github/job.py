@@ -167,7 +167,7 @@ def _said_of(failure: DeployctlError | Finding) -> tuple[str, ...]:
     """What is told of it beside its evidence."""
     if not isinstance(failure, DeployctlError):
         return (failure.message, failure.remedy)
-    evidence = (verdict.evidence for verdict in failure.gate_results)
+    evidence = (result.evidence for result in failure.gate_results)
     return (failure.message, failure.state, failure.hint, *failure.about.values(), *evidence)
 
 

@@ -147,21 +147,21 @@ def _commands(run: RunResult) -> str:
     return f"What would run on {escape(run.host)}:\n\n{fence(lines, 'sh')}"
 
 
-def _gates(host: str, verdicts: Sequence[GateResult]) -> str:
+def _gates(host: str, results: Sequence[GateResult]) -> str:
     rows = (
-        [_mark(verdict), code(verdict.gate, limit=LONGEST_NAME), escape(verdict.evidence)]
-        for verdict in verdicts
+        [_mark(result), code(result.gate, limit=LONGEST_NAME), escape(result.evidence)]
+        for result in results
     )
-    passed = sum(verdict.passed for verdict in verdicts)
-    title = f"{passed} of {len(verdicts)} gates passed on {escape(host, limit=LONGEST_NAME)}"
+    passed = sum(result.passed for result in results)
+    title = f"{passed} of {len(results)} gates passed on {escape(host, limit=LONGEST_NAME)}"
     body = table(("", "Gate", "Evidence"), rows)
     return f"<details><summary>{title}</summary>\n\n{body}\n</details>\n"
 
 
-def _mark(verdict: GateResult) -> str:
-    if not verdict.ran:
+def _mark(result: GateResult) -> str:
+    if not result.ran:
         return "⚪"
-    return "✅" if verdict.passed else "❌"
+    return "✅" if result.passed else "❌"
 
 
 def _details(err: DeployctlError) -> list[str]:

@@ -229,9 +229,7 @@ class Progress:
         self._end_step(event.host, well=self._ended_well(event))
 
     def _refuse(self, host: str, error: RefusedError | BusyError) -> None:
-        gates = [
-            verdict.gate for verdict in error.gate_results if verdict.ran and not verdict.passed
-        ]
+        gates = [result.gate for result in error.gate_results if result.ran and not result.passed]
         label = pad(_REFUSED, _LABEL_WIDTH + 2 + _DURATION_WIDTH) if gates else _REFUSED
         by = f"  gate: {self._page.show(gates[0], limit=LONGEST_NAME)}" if gates else ""
         self._print(*self._host(host), (self._page.no, RED), f" {label}", (by, DIM))

@@ -39,7 +39,7 @@ def rollout(page: Page, result: RolloutResult, now: datetime) -> None:
         elif several:
             _failure(page, outcome)
         if result.dry_run and outcome.error:
-            _verdicts(page, outcome.gate_results)
+            _gates(page, outcome.gate_results)
     for host in result.not_attempted:
         page.line((f"{page.show(host)}: ", BOLD), ("not attempted", YELLOW))
 
@@ -51,7 +51,7 @@ def _run(page: Page, run: RunResult, now: datetime) -> None:
         when = page.encodable(ago(run.target.deployed_at, now))
         tag = page.show(run.target.release.tag, limit=LONGEST_NAME)
         page.text((f"  {tag} was deployed {when}{who}", DIM), indent=4)
-    _verdicts(page, [v for v in run.gate_results if run.outcome == "planned" or _matters(v)])
+    _gates(page, [g for g in run.gate_results if run.outcome == "planned" or _matters(g)])
     for command in run.commands:
         _command(page, command)
     for note in run.notes:
@@ -75,24 +75,24 @@ def _summary(page: Page, run: RunResult) -> list[Piece]:
     return [f"{service} runs ", tag, f"{again}{was}, ", well, f", {duration(run.seconds)}"]
 
 
-def _matters(verdict: GateResult) -> bool:
+def _matters(result: GateResult) -> bool:
     """Of a real run, only what did not pass and still stopped nothing is worth a line."""
-    return verdict.ran and not verdict.passed
+    return result.ran and not result.passed
 
 
-def _verdicts(page: Page, verdicts: Sequence[GateResult]) -> None:
-    names = [page.show(verdict.gate, limit=LONGEST_NAME) for verdict in verdicts]
+def _gates(page: Page, results: Sequence[GateResult]) -> None:
+    names = [page.show(result.gate, limit=LONGEST_NAME) for result in results]
     width = max(map(len, names), default=0)
-    for name, verdict in zip(names, verdicts, strict=True):
-        evidence = page.show(verdict.evidence)
-        said: list[Piece] = ["  ", _mark(page, verdict), f" {pad(name, width)}  ", (evidence, DIM)]
+    for name, result in zip(names, results, strict=True):
+        evidence = page.show(result.evidence)
+        said: list[Piece] = ["  ", _mark(page, result), f" {pad(name, width)}  ", (evidence, DIM)]
         page.text(*said, indent=len("  ✓ ") + width + len("  "))
 
 
-def _mark(page: Page, verdict: GateResult) -> Piece:
-    if not verdict.ran:
+def _mark(page: Page, result: GateResult) -> Piece:
+    if not result.ran:
         return ("-", DIM)
-    return (page.yes, GREEN) if verdict.passed else (page.no, RED)
+    return (page.yes, GREEN) if result.passed else (page.no, RED)
 
 
 def _command(page: Page, command: str) -> None:
