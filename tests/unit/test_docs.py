@@ -27,6 +27,7 @@ from tests.unit.source import SOURCES, error_calls, error_classes
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 README = (ROOT / "README.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 EXIT_CODES = (ROOT / "docs/exit-codes.md").read_text("utf-8")
 COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
 BAD_MOMENT = (ROOT / "docs/at-a-bad-moment.md").read_text("utf-8")
@@ -100,6 +101,18 @@ def test_a_link_that_has_the_name_of_a_page_leads_to_it(page: Path) -> None:
     for text, link in re.findall(r"\[([^]]+)\]\(([^)#\s]+)", page.read_text("utf-8")):
         name = re.sub(r"^(an?|the) ", "", text.lower().replace("`", "")).replace(" ", "-")
         assert name not in names or Path(link).stem.startswith(name), f"[{text}]({link})"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_program_or_folder_that_a_page_names_is_there(page: Path) -> None:
+    named = re.compile(
+        r"((?:deployctl|tests|bench|scripts)/[a-z0-9_/.-]*|[a-z0-9_/.-]+\.(?:py|sh))(?:::\w+)?"
+    )
+    for word in _words(_without_blocks(page.read_text("utf-8"))):
+        if found := named.fullmatch(word):
+            path = found[1].rstrip("/")
+            tops = (ROOT / top for top in ("deployctl", "tests", "bench"))
+            assert (ROOT / path).exists() or any(any(top.rglob(path)) for top in tops), word
 
 
 def test_every_page_is_in_the_index() -> None:
@@ -326,10 +339,34 @@ def test_the_way_to_a_working_chain_can_be_typed_in_its_order(tmp_path: Path) ->
     assert not (tmp_path / "deploy_key").exists()
 
 
+def test_the_tree_is_what_is_there() -> None:
+    """Each module and each package, with the first line of its docstring."""
+    there = "\n".join(_listing(ROOT / "deployctl"))
+
+    assert _block(_section(CONTRIBUTING, "## The tree"), "text").rstrip() == there, (
+        f"CONTRIBUTING.md has another tree than this:\n{there}"
+    )
+
+
+def _listing(package: Path, depth: int = 0) -> Iterator[str]:
+    """The tree down to the modules of its packages; what is below stands for itself as a folder."""
+    yield _listed(f"{package.name}/", package / "__init__.py", depth)
+    if depth < 2:
+        for path in sorted(package.iterdir()):
+            if (path / "__init__.py").exists():
+                yield from _listing(path, depth + 1)
+            elif path.suffix == ".py" and path.stem != "__init__":
+                yield _listed(path.name, path, depth + 1)
+
+
+def _listed(name: str, module: Path, depth: int) -> str:
+    says = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
+    return f"{'  ' * depth + name:<26}{says.partition(chr(10))[0]}".rstrip()
+
+
 def test_the_tests_that_show_a_promise_are_there_and_not_left_to_make_test_all() -> None:
     """A promise whose test was renamed, removed or put off has lost it."""
-    contributing = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    named = re.findall(r"`(tests/[a-z0-9_/]+/test_\w+\.py)(?:::(\w+))?`", contributing)
+    named = re.findall(r"`(tests/[a-z0-9_/]+/test_\w+\.py)(?:::(\w+))?`", CONTRIBUTING)
     assert len(named) > 25
     for path, test in named:
         tests = _tests(ROOT / path)
