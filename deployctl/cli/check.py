@@ -9,8 +9,8 @@ from deployctl.cli.context import Call, end_with
 from deployctl.cli.options import HostOption, OptionalService, takes_call
 
 if TYPE_CHECKING:
-    from deployctl.compose.points import CheckResult
     from deployctl.inventory import ComposeService, Host
+    from deployctl.release.check import CheckResult
 
 
 @takes_call

@@ -18,8 +18,8 @@ from deployctl.inventory import ComposeService, GitopsService
 from deployctl.ssh.connection import Connection
 
 if TYPE_CHECKING:
-    from deployctl.compose.holds import HoldResult
     from deployctl.inventory import Host
+    from deployctl.release.hold import HoldResult
 
 
 @takes_call
@@ -30,9 +30,10 @@ def hold(
     host: HostOption = None,
 ) -> None:
     """Stop the deploys of a service for a while; rollbacks stay allowed."""
-    from deployctl.compose import hold, holds
+    from deployctl.compose import hold
+    from deployctl.release.hold import checked_reason
 
-    text, asker = holds.checked_reason(reason), origin(os.environ)
+    text, asker = checked_reason(reason), origin(os.environ)
     wanted = _may_be_held(call, service)
     act = partial(hold.hold, service=wanted, reason=text, origin=asker, observer=call.observer)
     _on_each(call, "hold", wanted, host, act)
@@ -79,7 +80,7 @@ def _on_each(
 
 
 def _on_host(host: Host, service: str, act: Callable[[Connection], HoldResult]) -> HoldResult:
-    from deployctl.compose.holds import HoldOutcome, HoldResult
+    from deployctl.release.hold import HoldOutcome, HoldResult
 
     try:
         with Connection(host) as connection:

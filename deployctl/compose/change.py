@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from deployctl.compose import ending, planning, preconditions
+from deployctl.compose import ending, preconditions
 from deployctl.compose.host.probe import read_probe
+from deployctl.compose.plan import commands, notes, plan_of
 from deployctl.compose.read import probe
 from deployctl.compose.request import Request
 from deployctl.compose.run import run
@@ -82,7 +83,7 @@ class Attempt:
     def planned(self, release: Release, *, fetch: bool) -> RunResult:
         """The result of a dry run."""
         result = self._result("planned", release, unasked=_NOT_FETCHED)
-        return replace(result, commands=planning.commands(self.here, release, fetch=fetch))
+        return replace(result, commands=commands(self.here, release, fetch=fetch))
 
     def make_run(self, release: Release) -> RunResult:
         """Run the transaction that makes a release run, and return the result.
@@ -91,7 +92,7 @@ class Attempt:
             DeployctlError: it failed; see docs/exit-codes.md.
         """
         request = self.request
-        plan = planning.plan(
+        plan = plan_of(
             self.here,
             self.action,
             release,
@@ -117,6 +118,6 @@ class Attempt:
             run="",
             seconds=time.monotonic() - self.started,
             gate_results=self.checklist.results(unasked),
-            notes=planning.notes(self.here, self.target),
+            notes=notes(self.here, self.target),
             target=as_target(self.target) if self.target else None,
         )

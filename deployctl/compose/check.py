@@ -18,12 +18,13 @@ from deployctl.compose.read import ask, probe
 from deployctl.errors import DeployctlError
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.inventory import ComposeService, Host
+from deployctl.release.check import CheckResult
 from deployctl.ssh.connection import Connection
 
 
 def check_host(
     host: Host, services: Sequence[ComposeService], observer: Observer
-) -> list[points.CheckResult]:
+) -> list[CheckResult]:
     """Say whether a host could take a deploy of each of some services, point by point."""
     with Connection(host) as connection:
         return [_check_service(connection, service, observer) for service in services]
@@ -31,12 +32,12 @@ def check_host(
 
 def _check_service(
     connection: Connection, service: ComposeService, observer: Observer
-) -> points.CheckResult:
+) -> CheckResult:
     try:
         return check(connection, service, observer)
     except DeployctlError as error:
         connection.drop()
-        return points.CheckResult(connection.host.name, service.name, points.unreachable(error))
+        return CheckResult(connection.host.name, service.name, points.unreachable(error))
 
 
 def check(
@@ -44,7 +45,7 @@ def check(
     service: ComposeService,
     observer: Observer,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> points.CheckResult:
+) -> CheckResult:
     """Say whether a host could take a deploy of a service, point by point.
 
     Args:
@@ -65,7 +66,7 @@ def check(
     facts = read_probe(answer)
     skew = points.skew(before, facts.now, after)
     subject = points.Subject(connection.host, service, facts, None, skew)
-    return points.CheckResult(
+    return CheckResult(
         connection.host.name,
         service.name,
         points.findings(_measured(connection, subject)),

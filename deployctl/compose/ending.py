@@ -1,4 +1,4 @@
-"""What a run's transcript means for the user: its result, or the error to raise. Pure."""
+"""What a run's events mean for the user: its result, or the error to raise. Pure."""
 
 from __future__ import annotations
 
@@ -102,19 +102,19 @@ class Asked:
         return said == (plan.service.name, plan.action.value, plan.release, plan.previous)
 
 
-def success_entry(transcript: RunEvents, asked: Asked) -> record.Entry:
+def success_entry(events: RunEvents, asked: Asked) -> record.Entry:
     """Return the history line of a run that succeeded.
 
     Args:
-        transcript: of a run that came to its end.
+        events: of a run that came to its end.
         asked: what is known of it.
 
     Raises:
         DeployctlError: every other end, with its exit status.
     """
-    if transcript.end in {"outcome", "ended"}:
-        return _recorded_end(transcript, asked)
-    raise _never_begun(transcript, asked)
+    if events.end in {"outcome", "ended"}:
+        return _recorded_end(events, asked)
+    raise _never_begun(events, asked)
 
 
 def lost(host: str, run: str, *, begun: bool) -> OutcomeUnknownError:
@@ -153,40 +153,40 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     )
 
 
-def _recorded_end(transcript: RunEvents, asked: Asked) -> record.Entry:
-    host, entry = asked.host, transcript.entry()
+def _recorded_end(events: RunEvents, asked: Asked) -> record.Entry:
+    host, entry = asked.host, events.entry()
     if entry is None or entry.run != asked.run:
         raise _nothing_recorded(host, asked.service, asked.run)
     if not asked.agrees(entry):
         raise _of_another_run(entry, asked)
     if entry.event == record.SUCCEEDED:
-        if not transcript.recorded:
+        if not events.recorded:
             raise _not_recorded(entry, host)
         return entry
     if entry.event == record.RESTORED:
-        raise _restored(transcript, entry, host)
+        raise _restored(events, entry, host)
     if entry.event == record.BROKEN:
-        raise _broken(transcript, entry, host)
+        raise _broken(events, entry, host)
     raise _interrupted(entry, host)
 
 
-def _restored(transcript: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
+def _restored(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
     back = entry.previous.tag if entry.previous else "the previous release"
     return RestoredError(
         "restored",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
-        f"{_why(entry, transcript.limit)}",
+        f"{_why(entry, events.limit)}",
         state=f"{shown_tag(back)} is back and healthy",
         hint=suggest.hint(
             "fix what the log shows and deploy a new commit; what runs now:",
             suggest.deployctl("status", entry.service),
         ),
-        details=_shown_logs(transcript),
+        details=_shown_logs(events),
         about=_about(entry),
     )
 
 
-def _broken(transcript: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
+def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
     look = suggest.deployctl("status", entry.service)
     if entry.previous is None:
         hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
@@ -197,7 +197,7 @@ def _broken(transcript: RunEvents, entry: record.Entry, host: str) -> DeployctlE
             look,
             suggest.deployctl("rollback", entry.service),
         )
-        why = REASONS.get(transcript.restore_reason, "it did not get healthy")
+        why = REASONS.get(events.restore_reason, "it did not get healthy")
         state = (
             f"{shown_tag(entry.previous.tag)} could not be put back either ({why}): "
             "a person is needed"
@@ -205,10 +205,10 @@ def _broken(transcript: RunEvents, entry: record.Entry, host: str) -> DeployctlE
     return BrokenError(
         "broken",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
-        f"{_why(entry, transcript.limit)}",
+        f"{_why(entry, events.limit)}",
         state=state,
         hint=hint,
-        details=_shown_logs(transcript),
+        details=_shown_logs(events),
         about=_about(entry),
     )
 
@@ -270,27 +270,27 @@ def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
     )
 
 
-def _never_begun(transcript: RunEvents, asked: Asked) -> DeployctlError:
+def _never_begun(events: RunEvents, asked: Asked) -> DeployctlError:
     host, service, run = asked.host, asked.service, asked.run
-    if transcript.end == "busy" and transcript.what == STRANGER:
-        return _lock_taken(transcript, host, service)
-    if transcript.end == "busy":
-        return busy(host, transcript.holder())
-    if transcript.end == "changed" and transcript.what == "hold" and not transcript.waited:
-        return held(read_hold(transcript.text))
-    if transcript.end == "changed":
-        what = _CHANGES.get(transcript.what, "something")
-        look = "check" if transcript.what == "files" else "status"
+    if events.end == "busy" and events.what == STRANGER:
+        return _lock_taken(events, host, service)
+    if events.end == "busy":
+        return busy(host, events.holder())
+    if events.end == "changed" and events.what == "hold" and not events.waited:
+        return held(read_hold(events.text))
+    if events.end == "changed":
+        what = _CHANGES.get(events.what, "something")
+        look = "check" if events.what == "files" else "status"
         return BusyError(
-            CHANGED_WHILE_WAITING if transcript.waited else CHANGED_MEANWHILE,
+            CHANGED_WHILE_WAITING if events.waited else CHANGED_MEANWHILE,
             f"{what} on {host} while this command was deciding",
             hint=suggest.hint(
                 "look at it, and run the command again:", suggest.deployctl(look, service)
             ),
         )
-    if transcript.end == "refused":
-        return _refused(transcript, asked)
-    if transcript.end == "unknown-run":
+    if events.end == "refused":
+        return _refused(events, asked)
+    if events.end == "unknown-run":
         return HostError(
             "unknown-run",
             f"{host} knows no run {run}",
@@ -303,15 +303,15 @@ def _never_begun(transcript: RunEvents, asked: Asked) -> DeployctlError:
     )
 
 
-def _refused(transcript: RunEvents, asked: Asked) -> HostError:
+def _refused(events: RunEvents, asked: Asked) -> HostError:
     host, service = asked.host, asked.service
-    if transcript.what == ENV_FILE:
+    if events.what == ENV_FILE:
         own = [service.env_file for service in asked.services]
-        return env_file_foreign(transcript.lines, host, own, asked.login)
-    if transcript.what == DISK_FULL:
-        free = free_kib(ScriptOutput(transcript.text, 0))
+        return env_file_foreign(events.lines, host, own, asked.login)
+    if events.what == DISK_FULL:
+        free = free_kib(ScriptOutput(events.text, 0))
         return disk_full([s.state_directory for s in asked.services], host, free)
-    if transcript.what == STATE_CLOSED:
+    if events.what == STATE_CLOSED:
         return HostError(
             "state-foreign",
             f"deployctl's own files on {host} are another user's, and this login may not look into "
@@ -323,7 +323,7 @@ def _refused(transcript: RunEvents, asked: Asked) -> HostError:
         )
     return HostError(
         "cannot-record",
-        f"{_RECORDS.get(transcript.what, 'the record')} on {host} cannot be written, "
+        f"{_RECORDS.get(events.what, 'the record')} on {host} cannot be written, "
         "and what cannot be recorded is not begun",
         hint=suggest.hint(
             "does it belong to another user, or is it on a read-only disk? This says so:",
@@ -332,11 +332,11 @@ def _refused(transcript: RunEvents, asked: Asked) -> HostError:
     )
 
 
-def _lock_taken(transcript: RunEvents, host: str, service: str) -> BusyError:
+def _lock_taken(events: RunEvents, host: str, service: str) -> BusyError:
     return BusyError(
         "lock-taken",
         f"the lock on {host} is held by no run of deployctl, but by "
-        f"{read_stranger(transcript.text).text}",
+        f"{read_stranger(events.text).text}",
         hint=suggest.hint(
             "end it if it has no business there. This says how to look at it:",
             suggest.deployctl("check", service),
@@ -369,9 +369,9 @@ def shown_tag(tag: str) -> str:
     return tag if suggest.is_tag(tag) else shown(tag)
 
 
-def _shown_logs(transcript: RunEvents) -> tuple[str, ...]:
+def _shown_logs(events: RunEvents) -> tuple[str, ...]:
     """The container's own words first: they are what everyone looks for."""
-    logs = transcript.shown
+    logs = events.shown
     lines = [*logs.get("container-log", ())]
     if health := [line for line in logs.get("health-log", ()) if line.strip()]:
         lines += ["", "last health checks (exit status, output):", *health]

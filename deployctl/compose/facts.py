@@ -10,23 +10,10 @@ from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.lock import Stranger
 from deployctl.compose.project import Configuration
 from deployctl.release import record
+from deployctl.release.hold import Hold
 from deployctl.release.reference import Reference, is_digest
 from deployctl.release.release import Action
 from deployctl.release.results import UnfinishedRun
-
-
-@dataclass(frozen=True)
-class Hold:
-    """A hold on deploys: who set it, when and why."""
-
-    by: str
-    at: str
-    reason: str
-
-    @property
-    def text(self) -> str:
-        """In words, for a message."""
-        return f"held by {self.by} since {self.at}: {self.reason}"
 
 
 @dataclass(frozen=True)

@@ -39,15 +39,15 @@ def follow(
         )
     started = time.monotonic()
     observer(StepStarted(connection.host.name, Phase.CONNECT))
-    transcript = RunEvents(end="unknown-run")
+    events = RunEvents(end="unknown-run")
     for directory in dict.fromkeys(s.state_directory for s in services):
-        transcript = watch_again(connection, directory, run, observer)
-        if transcript.end != "unknown-run":
+        events = watch_again(connection, directory, run, observer)
+        if events.end != "unknown-run":
             break
     asked = ending.Asked(
         connection.host.name, run, services, login=preconditions.login(connection.host)
     )
-    entry = ending.success_entry(transcript, asked)
+    entry = ending.success_entry(events, asked)
     return RunResult(
         host=connection.host.name,
         service=entry.service,
@@ -57,5 +57,5 @@ def follow(
         previous=entry.previous,
         run=run,
         seconds=time.monotonic() - started,
-        health_checked=not transcript.unchecked,
+        health_checked=not events.unchecked,
     )

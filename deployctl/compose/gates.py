@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from deployctl.compose.container import Dependency
-from deployctl.compose.facts import FetchedImage, Hold, HostFacts
+from deployctl.compose.facts import FetchedImage, HostFacts
 from deployctl.compose.lock import busy, lock_taken
 from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError
 from deployctl.inventory import ComposeService, Registry, Signature
 from deployctl.quoting import shown
 from deployctl.release.checklist import Gate, gate
+from deployctl.release.hold import Hold
 from deployctl.release.record import Entry
 from deployctl.release.release import Release
 

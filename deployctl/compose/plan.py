@@ -1,4 +1,4 @@
-"""What was decided about one run. Pure."""
+"""What is decided about a run before it starts: a plan, commands, notes. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployctl.compose import gates
 from deployctl.compose.container import ComposeContainer
+from deployctl.compose.preconditions import LOW_DISK_KIB
+from deployctl.compose.project import start, up
+from deployctl.compose.service import ConfiguredOnHost
 from deployctl.inventory import ComposeService
-from deployctl.release import record
+from deployctl.release import record, suggest, way_back
 from deployctl.release.origin import Origin
-from deployctl.release.release import Action, Release
+from deployctl.release.reference import Reference
+from deployctl.release.release import Action, Release, same_release
+from deployctl.ssh.command import Command
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,204 @@ class Plan:
     origin: Origin
     wait: float
     now: datetime
+
+
+def plan_of(
+    here: ConfiguredOnHost,
+    action: Action,
+    release: Release,
+    *,
+    origin: Origin,
+    wait: float,
+    now: datetime,
+) -> Plan:
+    """Return the transaction that makes a release run.
+
+    Args:
+        here: what the gates decided on; the transaction checks that it still holds.
+        action: deploy or rollback.
+        release: what shall run; its content is on the host.
+        origin: who asks.
+        wait: seconds to wait for another run.
+        now: the client's clock.
+    """
+    service, image = here.service, here.image(release.tag)
+    previous, previous_entry = _previous(here, image.repository)
+    files = here.configuration.hash
+    files_changed = previous_entry is not None and previous_entry.files != files
+    return Plan(
+        run=new_run_id(now),
+        action=action,
+        service=service,
+        project=here.configuration.project,
+        release=release,
+        image=str(image),
+        previous=previous,
+        previous_image=f"{image.repository}:{previous.tag}" if previous else "",
+        previous_run=previous_entry.run if previous_entry and files_changed else "",
+        replicas=here.configured.replicas,
+        dependencies=tuple(d.name for d in here.dependencies if d.absent),
+        recreate=_runs_unwell(here, release),
+        alone=_alone(here),
+        env_file=_env_file(here),
+        seen_containers=here.containers,
+        seen_history=here.history.size,
+        files=files,
+        image_store=here.facts.image_store,
+        next_seq=here.history.next_seq,
+        found=here.history.unfinished(),
+        keep_tags=_tags_to_keep(here, action, release),
+        origin=origin,
+        wait=wait,
+        now=now,
+    )
+
+
+def commands(here: ConfiguredOnHost, release: Release, *, fetch: bool) -> tuple[str, ...]:
+    """Return what would run on the host, as a person would type it.
+
+    Nothing, where the history names a tag that no run of deployctl can have recorded.
+    """
+    if not suggest.is_tag(release.tag):
+        return ()
+    service = here.service
+    files, variable, tag = service.compose_files, service.tag_variable, release.tag
+    needed = [d.name for d in here.dependencies if d.absent and suggest.is_name(d.name)]
+    image = here.image(tag)
+    pull = [Command(("docker", "pull", str(image)))] if fetch and _can_be_typed(image) else []
+    return tuple(
+        command.as_shell()
+        for command in (
+            Command(("cd", service.directory)),
+            *pull,
+            *(start(files, dependency, variable, tag) for dependency in needed),
+            up(files, service.name, variable, tag, alone=_alone(here)),
+        )
+    ) + ((f"# {variable}={tag} in {kept}",) if (kept := _env_file(here)) else ())
+
+
+def _can_be_typed(image: Reference) -> bool:
+    """The host's compose files name it: what could be read as another command is not shown."""
+    return not image.digest and bool(suggest.repository_or(image.repository, ""))
+
+
+def _alone(here: ConfiguredOnHost) -> bool:
+    """Whether Compose shall not even look at what the service needs.
+
+    It always may where a plain `up` by hand need not find the same: see persist.
+    """
+    return not (_env_file(here) and here.untouched_by_compose)
+
+
+def _env_file(here: ConfiguredOnHost) -> str:
+    """The file that the tag is kept in; none where others would follow it (a gate of deploys)."""
+    service = here.service
+    shared = here.configuration.sharing_tag(service.name)
+    return service.env_file if service.persist and not shared else ""
+
+
+def notes(here: ConfiguredOnHost, target: record.Entry | None = None) -> tuple[str, ...]:
+    """Return what is worth knowing and does not stop the run; `target`: of a rollback."""
+    return (
+        *(f"history: {problem}" for problem in here.history.problems),
+        *_disk_notes(here),
+        *_interrupted_notes(here),
+        *gates.dependency_changes(here.dependencies),
+        *(_rollback_notes(here, target) if target else _deploy_notes(here)),
+    )
+
+
+def _interrupted_notes(here: ConfiguredOnHost) -> tuple[str, ...]:
+    """One for all of them: a damaged history can have hundreds. One that goes on is not meant."""
+    unfinished = here.history.unfinished()
+    if not unfinished or here.being_changed:
+        return ()
+    last = unfinished[-1]
+    run = f"run {last.run} ({last.action} of {last.service} {last.release.tag})"
+    if len(unfinished) == 1:
+        return (f"{run} was interrupted",)
+    return (f"{len(unfinished)} runs were interrupted, the last of them {run}",)
+
+
+def _disk_notes(here: ConfiguredOnHost) -> tuple[str, ...]:
+    free = here.facts.free_kib
+    if free is None or free >= LOW_DISK_KIB:
+        return ()
+    return (f"only {free // 1024} MiB are free below {here.service.directory}",)
+
+
+def _deploy_notes(here: ConfiguredOnHost) -> tuple[str, ...]:
+    service = here.service
+    sharing = here.configuration.sharing_tag(service.name)
+    if not sharing:
+        return ()
+    names = ", ".join(sharing)
+    return (f"{names} follows {service.tag_variable} too and is not touched by this run",)
+
+
+def _rollback_notes(here: ConfiguredOnHost, target: record.Entry) -> tuple[str, ...]:
+    warnings = gates.dependency_warnings(here.dependencies)
+    if not target.files or target.files == here.configuration.hash:
+        return warnings
+    changed = (
+        f"the compose files have changed since {target.release.tag} was deployed at {target.at}: "
+        "today's are used"
+    )
+    return (*warnings, changed)
+
+
+def _previous(
+    here: ConfiguredOnHost, repository: str
+) -> tuple[Release | None, record.Entry | None]:
+    """What a failure puts back: what ran and was healthy, else the last recorded success.
+
+    What runs can be put back only if it is a tag of the service's own repository.
+    """
+    recorded, running = here.history, here.running
+    ours = bool(here.containers) and (here.containers[0].reference.repository == repository)
+    if running and running.tag and here.well and ours:
+        return running, _entry_of(here, running)
+    last = recorded.last_success(here.service.name)
+    if last and here.facts.has_image(last.release.image_id):
+        return last.release, last
+    return None, None
+
+
+def _entry_of(here: ConfiguredOnHost, release: Release) -> record.Entry | None:
+    entries = here.history.of(here.service.name)
+    same = (
+        entry
+        for entry in reversed(entries)
+        if entry.event == record.SUCCEEDED and same_release(entry.release, release)
+    )
+    return next(same, None)
+
+
+def _runs_unwell(here: ConfiguredOnHost, release: Release) -> bool:
+    """Compose sees no change in a container that is merely unhealthy."""
+    return not here.well and any(c.image_id == release.image_id for c in here.containers)
+
+
+def _tags_to_keep(
+    here: ConfiguredOnHost, action: Action, release: Release
+) -> tuple[str, ...] | None:
+    service = here.service
+    if service.keep == 0:
+        return None
+    running = [c.reference.tag for c in here.containers]
+    good = way_back.known_good_tags(here.history, service.name, service.keep)
+    tags = [release.tag, *running, *good, *_way_back(here, action, release)]
+    return tuple(dict.fromkeys(tags))
+
+
+def _way_back(here: ConfiguredOnHost, action: Action, release: Release) -> list[str]:
+    """Where the next rollback goes once this run has succeeded, and what is above it."""
+    recorded = way_back.stack(here.history.of(here.service.name))
+    tags = [entry.release.tag for entry in recorded]
+    if action is Action.ROLLBACK and release.tag in tags:
+        while tags[-1] != release.tag:
+            tags.pop()
+    return tags[-2:]
 
 
 def new_run_id(now: datetime) -> str:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from deployctl.compose import drift, gates
 from deployctl.compose.facts import FetchFailure, HostFacts, Measures
@@ -21,10 +20,11 @@ from deployctl.compose.preconditions import ANSWERS, CHANGES, LOW_DISK_KIB, make
 from deployctl.compose.registry import Answer, log_in, no_place
 from deployctl.compose.registry import answer as registry_answer
 from deployctl.compose.service import ConfiguredOnHost
-from deployctl.errors import EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError, GateResult
+from deployctl.errors import EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError, GateResult
 from deployctl.inventory import ComposeService, Host
 from deployctl.quoting import shown
 from deployctl.release import suggest
+from deployctl.release.check import CheckFinding, Severity
 from deployctl.release.reference import Reference
 
 # Certificates, registry tokens and the order of two hosts' histories are about minutes.
@@ -38,64 +38,6 @@ _LOW_STATE_KIB = 30 * 1024
 _FULL_STATE_KIB = 1024 + 64
 _MOST_PROBLEMS = 5
 _HOST_KEY = "host-key"
-
-
-class Severity(StrEnum):
-    """What a finding means for a deploy: nothing, little, or that it would not begin."""
-
-    OK = "ok"
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found about one point.
-
-    Attributes:
-        check: the point's stable name.
-        code: a stable word: "ok", the code of the error that a deploy would end with, or a
-            warning's own.
-        severity: what it means for a deploy.
-        message: in one line.
-        remedy: what to do or type; empty: nothing.
-        details: further evidence, one line each.
-        exit_status: of a problem: the one that a deploy would end with.
-    """
-
-    check: str
-    code: str
-    severity: Severity
-    message: str
-    remedy: str = ""
-    details: tuple[str, ...] = ()
-    exit_status: int = EXIT_OK
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What was found on one host about one service.
-
-    Attributes:
-        host: the host's name in the inventory.
-        service: the service.
-        findings: in their order.
-        seconds: how long the question took.
-    """
-
-    host: str
-    service: str
-    findings: tuple[Finding, ...]
-    seconds: float = 0.0
-
-    @property
-    def ready(self) -> bool:
-        """Whether the host could take a deploy."""
-        return not self.of(Severity.PROBLEM)
-
-    def of(self, severity: Severity) -> tuple[Finding, ...]:
-        """Return the findings of one severity."""
-        return tuple(finding for finding in self.findings if finding.severity is severity)
 
 
 @dataclass(frozen=True)
@@ -117,12 +59,12 @@ class Subject:
     skew: timedelta
 
 
-def findings(subject: Subject) -> tuple[Finding, ...]:
+def findings(subject: Subject) -> tuple[CheckFinding, ...]:
     """Judge every point that something is known about."""
     return tuple(finding for rule in _rules(subject.facts) for finding in rule(subject))
 
 
-def unreachable(error: DeployctlError) -> tuple[Finding, ...]:
+def unreachable(error: DeployctlError) -> tuple[CheckFinding, ...]:
     """Return what is known of a host that cannot be asked: why."""
     check = _HOST_KEY if error.code.startswith(_HOST_KEY) else "connection"
     return (_problem(check, error),)
@@ -165,7 +107,7 @@ def skew(before: datetime, host_now: datetime, after: datetime) -> timedelta:
 
 # ---------------------------------------------------------------- the points
 
-_Rule = Callable[[Subject], Iterable[Finding]]
+_Rule = Callable[[Subject], Iterable[CheckFinding]]
 
 
 def _rules(facts: HostFacts) -> tuple[_Rule, ...]:
@@ -179,16 +121,16 @@ def _rules(facts: HostFacts) -> tuple[_Rule, ...]:
     return (*always, _docker, _compose, *project, *_OWN_FILES, _disk, _hold, _rollback)
 
 
-def _connection(subject: Subject) -> Iterator[Finding]:
+def _connection(subject: Subject) -> Iterator[CheckFinding]:
     yield _ok("connection", f"{subject.host.address} lets {subject.facts.user} in")
 
 
-def _host_key(subject: Subject) -> Iterator[Finding]:
+def _host_key(subject: Subject) -> Iterator[CheckFinding]:
     where = "as pinned in the inventory" if subject.host.host_key else "as in known_hosts"
     yield _ok(_HOST_KEY, where)
 
 
-def _clock(subject: Subject) -> Iterator[Finding]:
+def _clock(subject: Subject) -> Iterator[CheckFinding]:
     off = abs(subject.skew)
     if off <= TOLERATED_SKEW:
         yield _ok("clock", f"agrees with this computer's, give or take {TOLERATED_SKEW.seconds} s")
@@ -203,17 +145,17 @@ def _clock(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _tools(subject: Subject) -> Iterator[Finding]:
+def _tools(subject: Subject) -> Iterator[CheckFinding]:
     yield from _ruled(subject, "tools", "all that the scripts need are there")
 
 
-def _files(subject: Subject) -> Iterator[Finding]:
+def _files(subject: Subject) -> Iterator[CheckFinding]:
     count = len(subject.service.compose_files)
     said = f"{subject.service.directory} and {count} compose file{'s' * (count > 1)} can be read"
     yield from _ruled(subject, "files", said)
 
 
-def _docker(subject: Subject) -> Iterator[Finding]:
+def _docker(subject: Subject) -> Iterator[CheckFinding]:
     version = subject.measures.docker if subject.measures else ""
     problems = tuple(_ruled(subject, "docker", f"Docker {version} answers {subject.facts.user}"))
     yield from problems
@@ -221,7 +163,7 @@ def _docker(subject: Subject) -> Iterator[Finding]:
         yield from _untested("docker", "docker-untested", "Docker", version, _OLDEST_DOCKER)
 
 
-def _compose(subject: Subject) -> Iterator[Finding]:
+def _compose(subject: Subject) -> Iterator[CheckFinding]:
     version = subject.measures.compose if subject.measures else ""
     variable = subject.service.tag_variable
     said = f"Compose {version} resolves the compose files with {variable} set"
@@ -232,7 +174,7 @@ def _compose(subject: Subject) -> Iterator[Finding]:
 
 def _untested(
     check: str, code: str, name: str, version: str, oldest: tuple[int, int]
-) -> Iterator[Finding]:
+) -> Iterator[CheckFinding]:
     found = re.match(r"v?(\d{1,9})\.(\d{1,9})", version)
     if found and (int(found[1]), int(found[2])) < oldest:
         least = ".".join(map(str, oldest))
@@ -244,7 +186,7 @@ def _untested(
         )
 
 
-def _image(subject: Subject) -> Iterator[Finding]:
+def _image(subject: Subject) -> Iterator[CheckFinding]:
     service, configuration = subject.service, subject.facts.configuration
     if configuration:
         yield _judged(
@@ -255,14 +197,14 @@ def _image(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _dependencies(subject: Subject) -> Iterator[Finding]:
+def _dependencies(subject: Subject) -> Iterator[CheckFinding]:
     configuration = subject.facts.configuration
     if configuration:
         here = ConfiguredOnHost.of(subject.service, subject.facts, configuration)
         yield _judged("dependencies", lambda: gates.dependencies_are_well(here.dependencies))
 
 
-def _registry(subject: Subject) -> Iterator[Finding]:
+def _registry(subject: Subject) -> Iterator[CheckFinding]:
     try:
         if subject.service.registry:
             subject.service.registry.require()
@@ -273,7 +215,7 @@ def _registry(subject: Subject) -> Iterator[Finding]:
         yield _answer_of_registry(subject, answer)
 
 
-def _answer_of_registry(subject: Subject, answer: FetchFailure) -> Finding:
+def _answer_of_registry(subject: Subject, answer: FetchFailure) -> CheckFinding:
     repository = _repository(subject)
     registry = Reference(repository).registry
     if answer.places is not None:
@@ -292,9 +234,9 @@ def _answer_of_registry(subject: Subject, answer: FetchFailure) -> Finding:
 
 def _registry_denied(
     subject: Subject, registry: str, repository: str, answer: FetchFailure
-) -> Finding:
+) -> CheckFinding:
     given = subject.service.registry
-    return Finding(
+    return CheckFinding(
         "registry",
         "registry-denied",
         Severity.PROBLEM,
@@ -317,8 +259,8 @@ def _reader(subject: Subject) -> str:
     return shown(given.username) if given and given.usable else subject.facts.user
 
 
-def _registry_down(registry: str, how: str, answer: FetchFailure) -> Finding:
-    return Finding(
+def _registry_down(registry: str, how: str, answer: FetchFailure) -> CheckFinding:
+    return CheckFinding(
         "registry",
         "registry-down",
         Severity.PROBLEM,
@@ -335,7 +277,7 @@ def _repository(subject: Subject) -> str:
     return Reference.parse(configured.image).repository if configured else ""
 
 
-def _state(subject: Subject) -> Iterator[Finding]:
+def _state(subject: Subject) -> Iterator[CheckFinding]:
     yield from _ruled(subject, "state", f"{subject.service.state_directory} can be written")
     opened = subject.measures.open_files if subject.measures else ()
     if opened:
@@ -355,11 +297,11 @@ def _state(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _logout(subject: Subject) -> Iterator[Finding]:
+def _logout(subject: Subject) -> Iterator[CheckFinding]:
     yield from _ruled(subject, "logout", "a run outlives the connection")
 
 
-def _persist(subject: Subject) -> Iterator[Finding]:
+def _persist(subject: Subject) -> Iterator[CheckFinding]:
     service, configuration = subject.service, subject.facts.configuration
     if not service.persist:
         return
@@ -369,7 +311,7 @@ def _persist(subject: Subject) -> Iterator[Finding]:
         yield from _ruled(subject, "persist", f"the tag can be kept in {service.env_file}")
 
 
-def _history(subject: Subject) -> Iterator[Finding]:
+def _history(subject: Subject) -> Iterator[CheckFinding]:
     recorded = subject.facts.history
     count = len(recorded.entries)
     said = f"{count} lines read, numbered without a gap" if count else "nothing is recorded yet"
@@ -387,7 +329,7 @@ def _history(subject: Subject) -> Iterator[Finding]:
     yield from _interrupted(subject)
 
 
-def _interrupted(subject: Subject) -> Iterator[Finding]:
+def _interrupted(subject: Subject) -> Iterator[CheckFinding]:
     if subject.facts.holder:
         return  # a run that goes on has no outcome yet
     for entry in subject.facts.history.unfinished()[-_MOST_PROBLEMS:]:
@@ -404,7 +346,7 @@ def _interrupted(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _lock(subject: Subject) -> Iterator[Finding]:
+def _lock(subject: Subject) -> Iterator[CheckFinding]:
     directory = subject.service.state_directory
     if subject.measures and subject.measures.blocked_by and not subject.facts.holder:
         error = lock_taken(subject.host.name, subject.measures.blocked_by, directory)
@@ -415,16 +357,16 @@ def _lock(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _hold(subject: Subject) -> Iterator[Finding]:
+def _hold(subject: Subject) -> Iterator[CheckFinding]:
     yield _judged("hold", lambda: gates.no_hold(subject.facts))
 
 
-def _disk(subject: Subject) -> Iterator[Finding]:
+def _disk(subject: Subject) -> Iterator[CheckFinding]:
     yield from _image_disk(subject)
     yield from _state_disk(subject)
 
 
-def _image_disk(subject: Subject) -> Iterator[Finding]:
+def _image_disk(subject: Subject) -> Iterator[CheckFinding]:
     measures = subject.measures or Measures()
     free = measures.image_kib
     if free is None:
@@ -444,13 +386,13 @@ def _image_disk(subject: Subject) -> Iterator[Finding]:
     )
 
 
-def _state_disk(subject: Subject) -> Iterator[Finding]:
+def _state_disk(subject: Subject) -> Iterator[CheckFinding]:
     measures = subject.measures or Measures()
     free, where = measures.state_kib, subject.service.state_directory
     if free is None:
         return
     if free < _FULL_STATE_KIB:
-        yield Finding(
+        yield CheckFinding(
             "disk",
             "disk-full",
             Severity.PROBLEM,
@@ -479,7 +421,7 @@ def _mib(kib: int) -> str:
     return f"{kib / gib:.1f} GiB" if kib >= gib else f"{kib // 1024} MiB"
 
 
-def _rollback(subject: Subject) -> Iterator[Finding]:
+def _rollback(subject: Subject) -> Iterator[CheckFinding]:
     status = drift.judge(subject.facts, subject.service, subject.host.name)
     if not status.rollback:
         kept = drift.kept_unrecorded(subject.facts, status.service)
@@ -518,7 +460,7 @@ _OWN_FILES: tuple[_Rule, ...] = (_state, _persist, _history, _logout, _lock)
 # ---------------------------------------------------------------- small change
 
 
-def _ruled(subject: Subject, check: str, said: str) -> Iterator[Finding]:
+def _ruled(subject: Subject, check: str, said: str) -> Iterator[CheckFinding]:
     """What a precondition says, or that all is well."""
     rule = {**ANSWERS, **CHANGES}[check]
     errors = list(rule(subject.facts, subject.service, subject.host))
@@ -527,7 +469,7 @@ def _ruled(subject: Subject, check: str, said: str) -> Iterator[Finding]:
         yield _ok(check, said)
 
 
-def _judged(check: str, gate: Callable[[], GateResult]) -> Finding:
+def _judged(check: str, gate: Callable[[], GateResult]) -> CheckFinding:
     """What a gate says."""
     try:
         verdict = gate()
@@ -536,18 +478,18 @@ def _judged(check: str, gate: Callable[[], GateResult]) -> Finding:
     return _ok(check, verdict.evidence)
 
 
-def _ok(check: str, message: str) -> Finding:
-    return Finding(check, "ok", Severity.OK, message)
+def _ok(check: str, message: str) -> CheckFinding:
+    return CheckFinding(check, "ok", Severity.OK, message)
 
 
 def _warning(
     check: str, code: str, message: str, remedy: str, details: Iterable[str] = ()
-) -> Finding:
-    return Finding(check, code, Severity.WARNING, message, remedy, tuple(details))
+) -> CheckFinding:
+    return CheckFinding(check, code, Severity.WARNING, message, remedy, tuple(details))
 
 
-def _problem(check: str, error: DeployctlError) -> Finding:
-    return Finding(
+def _problem(check: str, error: DeployctlError) -> CheckFinding:
+    return CheckFinding(
         check,
         error.code,
         Severity.PROBLEM,

@@ -44,10 +44,10 @@ _PHASES = {phase.value: phase for phase in Phase}
 
 
 class _Listener:
-    """Hears a run's lines: keeps the transcript, tells the observer, answers when asked."""
+    """Takes in a run's lines: keeps its events, tells the observer, answers when asked."""
 
     def __init__(self, host: str, observer: Observer) -> None:
-        self.transcript = RunEvents()
+        self.events = RunEvents()
         self._host = host
         self._observer = observer
         self._waiting_for = ""
@@ -59,13 +59,13 @@ class _Listener:
         if is_event(line):
             self.words += 1
             self._tell_back()
-        self.transcript = self.transcript.with_line(line)
+        self.events = self.events.with_line(line)
         if (holder := waiting_for(line)) is not None:
             self._tell_waiting(holder.text)
             return b"still here\n"
-        self._tell_step(self.transcript.step)
-        if self.transcript.end in {"outcome", "ended"}:
-            self._observer(RunEnded(self._host, self.transcript.ended_at()))
+        self._tell_step(self.events.step)
+        if self.events.end in {"outcome", "ended"}:
+            self._observer(RunEnded(self._host, self.events.ended_at()))
         return None
 
     def lost(self, error: HostError) -> None:
@@ -82,11 +82,11 @@ class _Listener:
         """Once each: following a run again begins with the steps that were told before."""
         if step in _PHASES and step not in self._told:
             self._told.add(step)
-            self._observer(StepStarted(self._host, _PHASES[step], at=self.transcript.step_at))
+            self._observer(StepStarted(self._host, _PHASES[step], at=self.events.step_at))
 
     def ended(self) -> bool:
         """Whether the run's end is known."""
-        return bool(self.transcript.end)
+        return bool(self.events.end)
 
     def _tell_waiting(self, holder: str) -> None:
         if holder != self._waiting_for:
@@ -95,7 +95,7 @@ class _Listener:
 
 
 def run(connection: Connection, plan: Plan, observer: Observer) -> RunEvents:
-    """Run a plan's transaction to its end and return what was heard of its success.
+    """Run a plan's transaction to its end and return its events.
 
     Raises:
         DeployctlError: every other end, with its exit status.
@@ -107,14 +107,14 @@ def run(connection: Connection, plan: Plan, observer: Observer) -> RunEvents:
             _follow_again(connection, _follow(plan), plan.run, listener)
     except KeyboardInterrupt:
         raise _stopped_by_user(connection, plan, listener) from None
-    ending.success_entry(listener.transcript, ending.Asked.by(plan, connection.host))
-    return listener.transcript
+    ending.success_entry(listener.events, ending.Asked.by(plan, connection.host))
+    return listener.events
 
 
 def watch_again(
     connection: Connection, state_directory: str, run_id: str, observer: Observer
 ) -> RunEvents:
-    """Watch a run until its end and return what was heard.
+    """Watch a run until its end and return its events.
 
     Raises:
         OutcomeUnknownError: the connection is lost for good.
@@ -125,7 +125,7 @@ def watch_again(
     _ = connection.session  # a host that cannot be reached at all is an error at once
     observer(StepEnded(connection.host.name))
     _follow_again(connection, command, run_id, listener)
-    return listener.transcript
+    return listener.events
 
 
 def _begin(connection: Connection, plan: Plan, listener: _Listener, observer: Observer) -> None:
@@ -167,7 +167,7 @@ def _follow_again(
             give_up = time.monotonic() + RECONNECT_LIMIT
             pause = RECONNECT_PAUSE
         if time.monotonic() > give_up:
-            raise ending.lost(connection.host.name, run_id, begun=listener.transcript.begun)
+            raise ending.lost(connection.host.name, run_id, begun=listener.events.begun)
         time.sleep(pause)
         pause = longer(pause)
 
@@ -198,16 +198,16 @@ def _stopped_by_user(
     connection: Connection, plan: Plan, listener: _Listener
 ) -> InterruptedByUserError:
     """Ctrl-C stops the watching. A run that has not begun is cancelled; one that has goes on."""
-    if not listener.transcript.begun:
+    if not listener.events.begun:
         try:
             connection.run(_follow(plan, watch=False), timeout=_CANCEL_LIMIT, on_line=listener)
         except (HostError, KeyboardInterrupt):
             return ending.interrupted(connection.host.name, plan.run, state="unknown")
-    transcript = listener.transcript
-    if transcript.begun or transcript.entry():
+    events = listener.events
+    if events.begun or events.entry():
         state = "goes-on"
     else:
-        state = "untouched" if transcript.end else "unknown"
+        state = "untouched" if events.end else "unknown"
     return ending.interrupted(connection.host.name, plan.run, state=state)
 
 

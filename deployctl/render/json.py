@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deployctl.compose.facts import Hold
-    from deployctl.compose.holds import HoldResult
-    from deployctl.compose.points import CheckResult
-    from deployctl.compose.points import Finding as CheckFinding
     from deployctl.errors import DeployctlError, GateResult
     from deployctl.lint.findings import Finding, Report
+    from deployctl.release.check import CheckFinding, CheckResult
+    from deployctl.release.hold import Hold, HoldResult
     from deployctl.release.release import Release
     from deployctl.release.results import (
         Container,

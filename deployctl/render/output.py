@@ -25,11 +25,11 @@ from deployctl.render.secrets.publication import Publication
 from deployctl.render.unwritable import discard, place_of, quietly, unwritable
 
 if TYPE_CHECKING:
-    from deployctl.compose.holds import HoldResult
-    from deployctl.compose.points import CheckResult, Finding
     from deployctl.events import Observer
     from deployctl.inventory import Inventory
     from deployctl.lint.findings import Report
+    from deployctl.release.check import CheckFinding, CheckResult
+    from deployctl.release.hold import HoldResult
     from deployctl.release.results import HistoryResult, RolloutResult, StatusResult
     from deployctl.render import json
     from deployctl.render import sarif as sarif_log
@@ -175,7 +175,7 @@ class Output:
         self._explain(error)
         return self._asked(error.exit_status)
 
-    def _public(self, value: T, failures: Sequence[DeployctlError | Finding | None]) -> T:
+    def _public(self, value: T, failures: Sequence[DeployctlError | CheckFinding | None]) -> T:
         """Return what may be said of it. What is taken out here, another step may still say."""
         for failure in failures:
             if failure and self._job:

@@ -24,7 +24,8 @@ from typing import IO, Any
 
 import pytest
 
-from deployctl.compose import drift, planning, preconditions, run
+from deployctl.compose import drift, preconditions, run
+from deployctl.compose import plan as plan_module
 from deployctl.compose.deploy import deploy
 from deployctl.compose.facts import FetchedImage, FetchFailure, HostFacts
 from deployctl.compose.follow import follow
@@ -345,7 +346,7 @@ class FakeHost:
         """Return the plan of a run, decided on what the host is like now; its image is there."""
         facts = self.probe()
         configuration = preconditions.require_ready(facts, self.service, self.connection().host)
-        return planning.plan(
+        return plan_module.plan_of(
             ConfiguredOnHost.of(self.service, facts, configuration),
             action,
             Release(tag(number), image_id(number), digest(number)),

@@ -6,11 +6,10 @@ import contextlib
 
 import pytest
 
-from deployctl.compose import points
 from deployctl.compose.check import check
-from deployctl.compose.points import CheckResult
 from deployctl.errors import DeployctlError
 from deployctl.events import Event
+from deployctl.release.check import CheckResult, Severity
 from tests.host.fake_host import FakeHost
 from tests.host.test_probe import snapshot
 
@@ -86,4 +85,4 @@ def test_where_docker_is_down_only_that_is_said(host: FakeHost) -> None:
 
     assert not result.ready
     assert "docker-down" in codes(result)
-    assert points.Severity.PROBLEM in {f.severity for f in result.findings}
+    assert Severity.PROBLEM in {f.severity for f in result.findings}

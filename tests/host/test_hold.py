@@ -10,11 +10,11 @@ import pytest
 
 from deployctl.compose import ending
 from deployctl.compose import hold as verb
-from deployctl.compose.holds import HoldOutcome, HoldResult
 from deployctl.compose.host.hold import hold_command
 from deployctl.compose.host.transact import begin_command
 from deployctl.errors import BusyError, HostError
 from deployctl.events import Event
+from deployctl.release.hold import HoldOutcome, HoldResult
 from deployctl.release.origin import Origin
 from tests.host.fake_host import WEB, FakeHost, LocalSession, locked
 

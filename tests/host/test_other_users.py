@@ -15,11 +15,11 @@ import pytest
 
 from deployctl.compose import hold as verb
 from deployctl.compose.check import check
-from deployctl.compose.holds import HoldOutcome
 from deployctl.compose.host.script import FILES, script_text
-from deployctl.compose.points import CheckResult, Severity
 from deployctl.errors import BrokenError, BusyError
 from deployctl.events import Event
+from deployctl.release.check import CheckResult, Severity
+from deployctl.release.hold import HoldOutcome
 from deployctl.release.origin import Origin
 from deployctl.release.results import State
 from tests.host.fake_host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked, wait_until_tidy

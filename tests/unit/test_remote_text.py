@@ -22,8 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deployctl
-from deployctl.compose import drift, ending, holds, points, preconditions
+from deployctl.compose import drift, ending, points, preconditions
 from deployctl.compose.facts import FetchFailure, HostFacts, Measures
+from deployctl.compose.hold import lifted_result, set_result
 from deployctl.compose.host.check import read_measures
 from deployctl.compose.host.fetch import Pull, read_fetch
 from deployctl.compose.host.hold import read_answer, read_hold
@@ -120,11 +121,11 @@ def configuration(data: bytes) -> object:
 
 def hold(data: bytes) -> object:
     answer = read_answer(data)
-    return holds.set_result(answer, "vps", build.WEB, "audit")
+    return set_result(answer, "vps", build.WEB, "audit")
 
 
 def lift(data: bytes) -> object:
-    return holds.lifted_result(read_answer(data), "vps", build.WEB)
+    return lifted_result(read_answer(data), "vps", build.WEB)
 
 
 def reference(data: bytes) -> object:

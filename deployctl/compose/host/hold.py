@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from deployctl.compose.facts import Hold
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_holder, read_stranger
 from deployctl.compose.host.wire import decode, garbled, read_object
 from deployctl.compose.lock import Stranger
 from deployctl.inventory import ComposeService
 from deployctl.release.foreign_json import json_object
+from deployctl.release.hold import Hold
 from deployctl.release.origin import Origin
 from deployctl.release.results import UnfinishedRun
 from deployctl.ssh.command import Command

@@ -34,8 +34,9 @@ from deployctl.ssh.command import Command
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from deployctl.compose.facts import Hold, HostFacts
+    from deployctl.compose.facts import HostFacts
     from deployctl.inventory import ComposeService
+    from deployctl.release.hold import Hold
     from deployctl.release.record import History
 
 PROBE_LIMIT = 90.0

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import BinaryIO
 
-    from deployctl.compose.points import CheckResult, Finding
     from deployctl.events import Event, Observer
     from deployctl.lint.findings import Report
+    from deployctl.release.check import CheckFinding, CheckResult
     from deployctl.release.results import HistoryResult, RolloutResult, StatusResult
 
 _LOST = {
@@ -113,7 +113,7 @@ class GithubJob:
         several: set[str] = set()
         return observe
 
-    def mask(self, failure: DeployctlError | Finding) -> None:
+    def mask(self, failure: DeployctlError | CheckFinding) -> None:
         """Have the runner mask the secrets of some evidence: another step may say them.
 
         Whoever writes a container's log chooses what looks like a secret in it, and a runner drops
@@ -163,7 +163,7 @@ class GithubJob:
             self._command(annotation("warning", "deployctl", message))
 
 
-def _said_of(failure: DeployctlError | Finding) -> tuple[str, ...]:
+def _said_of(failure: DeployctlError | CheckFinding) -> tuple[str, ...]:
     """What is told of it beside its evidence."""
     if not isinstance(failure, DeployctlError):
         return (failure.message, failure.remedy)

@@ -10,9 +10,9 @@ from deployctl.render.github.workflow_commands import annotation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from deployctl.compose.points import CheckResult
     from deployctl.errors import DeployctlError
     from deployctl.lint.findings import Report
+    from deployctl.release.check import CheckResult
     from deployctl.release.results import StatusResult
     from deployctl.render.github.workflow_commands import Level
 
@@ -49,7 +49,7 @@ def of_status(rows: Sequence[StatusResult], exit_status: int) -> Iterator[str]:
 
 def of_check(results: Sequence[CheckResult]) -> Iterator[str]:
     """Return those of a check: a problem is an error, a warning is one."""
-    from deployctl.compose.points import Severity
+    from deployctl.release.check import Severity
 
     levels: dict[Severity, Level] = {Severity.PROBLEM: "error", Severity.WARNING: "warning"}
     for result in results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.compose.points import Severity
+from deployctl.release.check import Severity
 from deployctl.render.terminal.detail import START, detail
 from deployctl.render.terminal.hint_lines import write_hint
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW, Page
@@ -14,7 +14,7 @@ from deployctl.render.units import plural
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deployctl.compose.points import CheckResult, Finding
+    from deployctl.release.check import CheckFinding, CheckResult
     from deployctl.render.terminal.table import Cell
 
 _COLUMNS = (
@@ -60,7 +60,7 @@ def _cells(page: Page, result: CheckResult) -> list[Cell]:
     ]
 
 
-def _finding(page: Page, finding: Finding) -> None:
+def _finding(page: Page, finding: CheckFinding) -> None:
     mark = {Severity.OK: page.yes, Severity.WARNING: "!", Severity.PROBLEM: page.no}
     said = f"{mark[finding.severity]} {page.show(finding.message)}"
     detail(page, _NAMES.get(finding.check, finding.check), said, _STYLES[finding.severity], hang=2)

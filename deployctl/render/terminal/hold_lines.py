@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deployctl.compose.holds import HoldOutcome
+from deployctl.release.hold import HoldOutcome
 from deployctl.render.harmless import LONGEST_NAME
 from deployctl.render.terminal.page import BOLD, RED, YELLOW, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deployctl.compose.holds import HoldResult
+    from deployctl.release.hold import HoldResult
 
 
 def holds(page: Page, results: Sequence[HoldResult]) -> None:

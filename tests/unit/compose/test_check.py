@@ -10,11 +10,13 @@ import pytest
 
 from deployctl import errors
 from deployctl.compose import points
-from deployctl.compose.facts import FetchFailure, Hold, HostFacts, Measures
+from deployctl.compose.facts import FetchFailure, HostFacts, Measures
 from deployctl.compose.lock import Stranger
-from deployctl.compose.points import Finding, Severity, Subject
+from deployctl.compose.points import Subject
 from deployctl.compose.project import Configuration
 from deployctl.errors import HostError
+from deployctl.release.check import CheckFinding, Severity
+from deployctl.release.hold import Hold
 from deployctl.release.results import UnfinishedRun
 from tests.unit import build
 
@@ -63,7 +65,7 @@ def shared() -> Configuration:
     return dataclasses.replace(usual, services=services)
 
 
-def wrong(of: Subject) -> list[Finding]:
+def wrong(of: Subject) -> list[CheckFinding]:
     found = [f for f in points.findings(of) if f.severity is not Severity.OK]
     assert all(finding.remedy for finding in found)
     return found

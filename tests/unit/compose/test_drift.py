@@ -8,7 +8,8 @@ import pytest
 
 from deployctl.compose import drift
 from deployctl.compose.container import LocalImage
-from deployctl.compose.facts import Hold, HostFacts
+from deployctl.compose.facts import HostFacts
+from deployctl.release.hold import Hold
 from deployctl.release.record import INTERRUPTED, STARTED, History, parse
 from deployctl.release.reference import Reference
 from deployctl.release.release import Release

@@ -9,7 +9,7 @@ import pytest
 
 from deployctl.compose import gates
 from deployctl.compose.container import Dependency
-from deployctl.compose.facts import FetchedImage, Hold, ScriptOutput
+from deployctl.compose.facts import FetchedImage, ScriptOutput
 from deployctl.compose.lock import Stranger
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.errors import (
@@ -18,6 +18,7 @@ from deployctl.errors import (
     RefusedError,
 )
 from deployctl.inventory import Registry, Signature
+from deployctl.release.hold import Hold
 from deployctl.release.results import Health, UnfinishedRun
 from tests.unit.build import (
     SERVICE,

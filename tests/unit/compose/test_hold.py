@@ -7,11 +7,10 @@ import base64
 import pytest
 
 from deployctl import errors
-from deployctl.compose import holds
-from deployctl.compose.facts import Hold
-from deployctl.compose.holds import HoldOutcome
+from deployctl.compose.hold import lifted_result, not_known, set_result
 from deployctl.compose.host.hold import Answer, read_answer
 from deployctl.errors import BusyError, HostError, UsageError
+from deployctl.release.hold import Hold, HoldOutcome, checked_reason
 
 AUDIT = Hold("kim", "2025-11-23T10:00:00Z", "audit")
 
@@ -24,7 +23,7 @@ def answer(outcome: str, before: Hold | None = None, now: Hold | None = None) ->
     "text", ["audit", "  ask kim: 12 %  ", "ä 日本 'quoted' \"too\"", "x" * 200]
 )
 def test_a_reason_is_taken_as_it_is_but_for_the_space_around_it(text: str) -> None:
-    assert holds.checked_reason(text) == text.strip()
+    assert checked_reason(text) == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -32,41 +31,41 @@ def test_a_reason_is_taken_as_it_is_but_for_the_space_around_it(text: str) -> No
 )
 def test_a_reason_that_is_empty_long_or_not_to_be_shown_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as refused:
-        holds.checked_reason(text)
+        checked_reason(text)
 
     assert refused.value.code == "reason-invalid"
     assert refused.value.message.isprintable()
 
 
 def test_a_hold_that_was_set_says_what_was_there_before() -> None:
-    assert holds.set_result(answer("set", None, AUDIT), "vps", "web", "audit").outcome == "set"
-    replaced = holds.set_result(answer("set", AUDIT, AUDIT), "vps", "web", "audit")
+    assert set_result(answer("set", None, AUDIT), "vps", "web", "audit").outcome == "set"
+    replaced = set_result(answer("set", AUDIT, AUDIT), "vps", "web", "audit")
     assert (replaced.outcome, replaced.before) == (HoldOutcome.REPLACED, AUDIT)
 
 
 def test_the_same_hold_is_unchanged_and_another_ones_stays() -> None:
     found = answer("held", AUDIT, AUDIT)
 
-    assert holds.set_result(found, "vps", "web", "audit").outcome is HoldOutcome.UNCHANGED
+    assert set_result(found, "vps", "web", "audit").outcome is HoldOutcome.UNCHANGED
     with pytest.raises(BusyError, match="held by kim since 2025-11-23T10:00:00Z: audit") as other:
-        holds.set_result(found, "vps", "web", "migration")
+        set_result(found, "vps", "web", "migration")
     assert other.value.exit_status == errors.EXIT_BUSY
     assert "stay held" in other.value.state
 
 
 def test_lifting_says_whether_there_was_a_hold() -> None:
-    lifted = holds.lifted_result(answer("lifted", AUDIT), "vps", "web")
+    lifted = lifted_result(answer("lifted", AUDIT), "vps", "web")
 
     assert (lifted.outcome, lifted.before) == (HoldOutcome.LIFTED, AUDIT)
-    assert holds.lifted_result(answer("none"), "vps", "web").outcome is HoldOutcome.NONE
+    assert lifted_result(answer("none"), "vps", "web").outcome is HoldOutcome.NONE
 
 
 def test_what_cannot_be_written_or_removed_is_an_error_that_says_how_it_stands() -> None:
     with pytest.raises(HostError) as failed:
-        holds.set_result(answer("failed"), "vps", "web", "audit")
+        set_result(answer("failed"), "vps", "web", "audit")
     assert "not held" in failed.value.state
     with pytest.raises(HostError) as failed:
-        holds.lifted_result(answer("failed", AUDIT, AUDIT), "vps", "web")
+        lifted_result(answer("failed", AUDIT, AUDIT), "vps", "web")
     assert "still held" in failed.value.state
 
 
@@ -80,16 +79,16 @@ def test_a_hold_that_somebody_keeps_from_being_set_names_him() -> None:
 
     assert found.holder is None
     with pytest.raises(BusyError, match="process 7 of mallory: 'flock holds'") as blocked:
-        holds.set_result(found, "vps", "web", "audit", "/s t")
+        set_result(found, "vps", "web", "audit", "/s t")
     assert (blocked.value.code, blocked.value.exit_status) == ("lock-taken", errors.EXIT_BUSY)
     assert blocked.value.hint.endswith("fuser -v '/s t/holds'")
     with pytest.raises(BusyError, match="process 7 of mallory: 'flock holds'") as blocked:
-        holds.lifted_result(found, "vps", "web", "/s t")
+        lifted_result(found, "vps", "web", "/s t")
     assert "still held" in blocked.value.state
 
 
 def test_after_a_lost_connection_nobody_says_that_nothing_was_changed() -> None:
-    lost = holds.not_known(HostError("connection-lost", "it broke"), "vps", "web")
+    lost = not_known(HostError("connection-lost", "it broke"), "vps", "web")
 
     assert "not known" in lost.state
     assert "deployctl status web" in lost.hint

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployctl.compose import planning
+from deployctl.compose import plan as plan_module
 from deployctl.compose.facts import HostFacts
 from deployctl.compose.plan import Plan, new_run_id
 from deployctl.compose.service import ConfiguredOnHost
@@ -39,7 +39,7 @@ def here(found: HostFacts, **service: Any) -> ConfiguredOnHost:
 
 
 def plan(found: HostFacts, number: int = 3, action: Action = Action.DEPLOY, **service: Any) -> Plan:
-    return planning.plan(
+    return plan_module.plan_of(
         here(found, **service),
         action,
         release(number),
@@ -170,7 +170,7 @@ def test_all_tags_are_kept_where_the_inventory_says_so() -> None:
 
 def test_a_dry_run_says_what_a_person_would_type() -> None:
     needs = configuration(dependencies={"db": ""})
-    said = planning.commands(
+    said = plan_module.commands(
         here(dataclasses.replace(GOOD, configuration=needs)), release(3), fetch=True
     )
     compose = (
@@ -183,11 +183,11 @@ def test_a_dry_run_says_what_a_person_would_type() -> None:
         f"{compose} --no-recreate --no-build db",
         f"{compose} --no-deps --no-build --pull never web",
     )
-    assert len(planning.commands(here(GOOD), release(1), fetch=False)) == 2
+    assert len(plan_module.commands(here(GOOD), release(1), fetch=False)) == 2
 
 
 def test_nothing_remarkable_needs_no_notes() -> None:
-    assert planning.notes(here(GOOD)) == ()
+    assert plan_module.notes(here(GOOD)) == ()
 
 
 def test_what_is_worth_knowing_is_noted() -> None:
@@ -196,7 +196,7 @@ def test_what_is_worth_knowing_is_noted() -> None:
         history=recorded(entry(1, 1), entry(5, 2), entry(6, 3, STARTED, run="lost")),
         free_kib=1000,
     )
-    notes = "\n".join(planning.notes(here(found)))
+    notes = "\n".join(plan_module.notes(here(found)))
 
     assert "history: the numbering is broken" in notes
     assert "run lost" in notes
@@ -207,9 +207,9 @@ def test_runs_that_were_interrupted_are_noted_once_and_not_while_one_goes_on() -
     lines = [entry(seq, 1, STARTED, run=f"lost-{seq}") for seq in range(1, 400)]
     found = dataclasses.replace(GOOD, history=recorded(*lines))
 
-    (note,) = planning.notes(here(found))
+    (note,) = plan_module.notes(here(found))
     assert note.startswith("399 runs were interrupted, the last of them run lost-399 (deploy of")
-    assert planning.notes(here(dataclasses.replace(found, holder=UnfinishedRun()))) == ()
+    assert plan_module.notes(here(dataclasses.replace(found, holder=UnfinishedRun()))) == ()
 
 
 def test_a_rollback_notes_unwell_dependencies_and_changed_files() -> None:
@@ -220,7 +220,7 @@ def test_a_rollback_notes_unwell_dependencies_and_changed_files() -> None:
         history=recorded(entry(1, 1, files="00" * 32), entry(2, 2)),
     )
     target = found.history.entries[0]
-    notes = "\n".join(planning.notes(here(found), target))
+    notes = "\n".join(plan_module.notes(here(found), target))
 
     assert "dependency db is not healthy" in notes
     assert f"have changed since {tag(1)}" in notes

@@ -8,9 +8,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from deployctl.compose.facts import Hold
-from deployctl.compose.holds import HoldOutcome, HoldResult
-from deployctl.compose.points import CheckResult, Finding, Severity
 from deployctl.errors import (
     BrokenError,
     BusyError,
@@ -34,6 +31,8 @@ from deployctl.events import (
     StepEnded,
     StepStarted,
 )
+from deployctl.release.check import CheckFinding, CheckResult, Severity
+from deployctl.release.hold import Hold, HoldOutcome, HoldResult
 from deployctl.release.reference import Reference
 from deployctl.release.release import Action, Release
 from deployctl.release.results import (
@@ -362,7 +361,7 @@ histories = st.builds(
     st.lists(recorded_runs, max_size=3).map(tuple),
 )
 findings = st.builds(
-    Finding,
+    CheckFinding,
     check=st.sampled_from(["registry", "dependencies", "host-key"]),
     code=hostile,
     severity=st.sampled_from(Severity),

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import deployctl
-from deployctl.compose.facts import Hold
-from deployctl.compose.holds import HoldOutcome, HoldResult
-from deployctl.compose.points import CheckResult, Severity
-from deployctl.compose.points import Finding as CheckFinding
 from deployctl.errors import BusyError, DeployctlError, GateResult
 from deployctl.lint.findings import Finding, Place, Report
+from deployctl.release.check import CheckFinding, CheckResult, Severity
+from deployctl.release.hold import Hold, HoldOutcome, HoldResult
 from deployctl.release.release import Release
 from deployctl.release.results import (
     HistoryResult,

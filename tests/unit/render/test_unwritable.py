@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from deployctl import errors
-from deployctl.compose.holds import HoldOutcome, HoldResult
-from deployctl.compose.points import CheckResult
 from deployctl.errors import UsageError
 from deployctl.lint.findings import Report
+from deployctl.release.check import CheckResult
+from deployctl.release.hold import HoldOutcome, HoldResult
 from deployctl.release.results import HistoryResult, HostOutcome
 from deployctl.render.output import Output
 from tests.unit.render.samples import RESTORED, in_sync, of_runs, run

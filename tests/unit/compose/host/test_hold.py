@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose import holds
 from deployctl.compose.host.hold import hold_command, read_answer
 from deployctl.errors import HostError, UsageError
+from deployctl.release.hold import checked_reason
 from deployctl.release.origin import Origin
 from tests.unit.build import SERVICE
 
@@ -18,7 +18,7 @@ from tests.unit.build import SERVICE
 @given(st.text(max_size=250), st.text(max_size=50))
 def test_any_reason_is_refused_or_travels_as_one_line_of_json(reason: str, by: str) -> None:
     try:
-        checked = holds.checked_reason(reason)
+        checked = checked_reason(reason)
     except UsageError:
         return
     fields = hold_command(SERVICE, Origin(by, "terminal"), checked).argv[7]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.facts import Hold
 from deployctl.compose.host.probe import probe_command, read_probe
 from deployctl.compose.host.script import script_text
 from deployctl.compose.lock import Stranger
 from deployctl.compose.project import TAG_PLACEHOLDER
 from deployctl.errors import HostError
+from deployctl.release.hold import Hold
 from deployctl.release.record import STARTED
 from deployctl.release.results import Health, UnfinishedRun
 from tests.unit import build

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from deployctl import errors
 from deployctl.__main__ import run as main
-from deployctl.compose.points import CheckResult, Finding, Severity
 from deployctl.errors import RestoredError, UsageError
 from deployctl.events import Event, HostFinished, HostStarted, Phase, StepStarted
+from deployctl.release.check import CheckFinding, CheckResult, Severity
 from deployctl.release.results import RolloutResult
 from deployctl.render.github.job import GithubJob
 from deployctl.render.output import Output
@@ -157,7 +157,7 @@ def test_what_looks_like_a_secret_is_not_published(step: Step, line: str, secret
 
 @pytest.mark.parametrize(("line", "secret"), SECRET_LINES)
 def test_what_a_check_quotes_is_masked_too(step: Step, line: str, secret: str) -> None:
-    found = Finding("compose", "compose-invalid", Severity.PROBLEM, "invalid", "", (line,))
+    found = CheckFinding("compose", "compose-invalid", Severity.PROBLEM, "invalid", "", (line,))
 
     step.render().check([CheckResult("vps", "web", (found,))], 3)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors
-from deployctl.compose.points import CheckResult, Finding, Severity
+from deployctl.release.check import CheckFinding, CheckResult, Severity
 from deployctl.release.results import State
 from deployctl.render.github.job import GithubJob
 from tests.unit.render.github.step import FAILED, Step, failed
@@ -70,9 +70,11 @@ def test_a_status_that_was_to_be_checked_fails_with_an_error_else_it_warns(step:
 
 def test_a_check_annotates_problems_as_errors_and_warnings_as_such(step: Step) -> None:
     found = (
-        Finding("docker", "ok", Severity.OK, "Docker answers"),
-        Finding("disk", "disk-low", Severity.WARNING, "only 3 MiB"),
-        Finding("registry", "registry-down", Severity.PROBLEM, "no answer", "wait, then:\ncheck"),
+        CheckFinding("docker", "ok", Severity.OK, "Docker answers"),
+        CheckFinding("disk", "disk-low", Severity.WARNING, "only 3 MiB"),
+        CheckFinding(
+            "registry", "registry-down", Severity.PROBLEM, "no answer", "wait, then:\ncheck"
+        ),
     )
 
     step.render().check([CheckResult("vps", "web", found)], errors.EXIT_REFUSED)

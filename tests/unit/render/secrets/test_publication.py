@@ -12,9 +12,6 @@ from typing import Any
 import pytest
 
 from deployctl.__main__ import run as main
-from deployctl.compose.facts import Hold
-from deployctl.compose.holds import HoldOutcome, HoldResult
-from deployctl.compose.points import CheckResult, Finding, Severity
 from deployctl.errors import (
     BrokenError,
     DeployctlError,
@@ -25,6 +22,8 @@ from deployctl.errors import (
 )
 from deployctl.events import ConnectionLost, Notice
 from deployctl.inventory import Inventory, parse
+from deployctl.release.check import CheckFinding, CheckResult, Severity
+from deployctl.release.hold import Hold, HoldOutcome, HoldResult
 from deployctl.release.results import HistoryResult, HostOutcome, State, StatusResult
 from deployctl.render.output import Output
 from deployctl.render.secrets.publication import LEFT_OUT
@@ -130,7 +129,7 @@ def print_everything(printed: Printed, secret: str) -> None:
     printed.output.history(
         [HistoryResult("vps", entries=(entry,), problems=(said,), error=failed)], 4
     )
-    found = Finding("compose", "compose-invalid", Severity.PROBLEM, said, said, (said,))
+    found = CheckFinding("compose", "compose-invalid", Severity.PROBLEM, said, said, (said,))
     printed.output.check([CheckResult("vps", "web", (found,))], 4)
     hold = Hold(by="kim", at="", reason=said)
     printed.output.holds(
@@ -235,7 +234,7 @@ def test_the_containers_log_stays_out_of_github_where_the_inventory_says_so(
 
 def test_what_compose_said_stays_out_of_github_too(tmp_path: Path) -> None:
     printed = Printed(tmp_path, "actions", of=QUIET)
-    finding = Finding("compose", "compose-invalid", Severity.PROBLEM, "m", "", (LOG,))
+    finding = CheckFinding("compose", "compose-invalid", Severity.PROBLEM, "m", "", (LOG,))
 
     printed.output.check([CheckResult("vps", "web", (finding,))], 4)
     printed.output.rollout(of_runs(HostOutcome("vps", error=COMPOSE)), 3)

@@ -7,7 +7,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.points import CheckResult, Finding, Severity
+from deployctl.release.check import CheckFinding, CheckResult, Severity
 from deployctl.render.terminal import check_table
 from deployctl.render.terminal.page import Page
 from tests.unit.render.samples import checks
@@ -25,9 +25,11 @@ def test_any_check_is_shown_harmlessly(of: list[CheckResult]) -> None:
     assert_harmless(check_text(*of))
 
 
-WELL = Finding("docker", "ok", Severity.OK, "Docker answers")
-LOW = Finding("disk", "disk-low", Severity.WARNING, "only 3 MiB", "make room")
-DOWN = Finding("registry", "registry-down", Severity.PROBLEM, "no answer", "wait", ("dial tcp",))
+WELL = CheckFinding("docker", "ok", Severity.OK, "Docker answers")
+LOW = CheckFinding("disk", "disk-low", Severity.WARNING, "only 3 MiB", "make room")
+DOWN = CheckFinding(
+    "registry", "registry-down", Severity.PROBLEM, "no answer", "wait", ("dial tcp",)
+)
 
 
 def test_one_row_shows_every_finding_with_its_remedy_and_evidence() -> None:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.facts import Hold
-from deployctl.compose.holds import HoldOutcome, HoldResult
 from deployctl.errors import BusyError
+from deployctl.release.hold import Hold, HoldOutcome, HoldResult
 from deployctl.render.terminal import hold_lines
 from deployctl.render.terminal.page import Page
 from tests.unit.render.samples import holds
