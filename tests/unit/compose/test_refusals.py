@@ -13,7 +13,7 @@ from deployctl import gitops
 from deployctl.compose import ending, gates, preconditions
 from deployctl.compose.container import Dependency
 from deployctl.compose.ending import Asked
-from deployctl.compose.facts import FetchedImage, Hold
+from deployctl.compose.facts import FetchedImage
 from deployctl.compose.host.transact import RunEvents
 from deployctl.compose.lock import Stranger
 from deployctl.compose.project import TAG_PLACEHOLDER, Configuration, ConfiguredService
@@ -21,6 +21,7 @@ from deployctl.errors import DeployctlError
 from deployctl.inventory import Gates, GitopsService, Registry, Signature
 from deployctl.release import gates as agreed
 from deployctl.release.checklist import DEPLOY, Gate
+from deployctl.release.hold import Hold
 from deployctl.release.origin import Origin, WorkflowRun
 from deployctl.release.results import UnfinishedRun
 from deployctl.workflow_events import WorkflowEvent
