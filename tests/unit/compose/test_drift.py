@@ -116,7 +116,7 @@ def test_the_same_content_in_another_image_store_is_in_sync() -> None:
     assert status(found).running == Release(tag(2), image_id(7), digest(2))
 
 
-def test_containers_of_other_projects_and_one_off_runs_do_not_count() -> None:
+def test_containers_of_other_projects_and_one_off_runs_do_not_matter() -> None:
     others = (
         container(9, working_directory="/srv/other"),
         container(9, service="worker"),

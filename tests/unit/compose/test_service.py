@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from deployctl.compose.container import LocalImage
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
-from deployctl.compose.service import changes_since_made, release_of
+from deployctl.compose.service import changes_since_made, containers_of, release_of
 from deployctl.release.reference import Reference
 from deployctl.release.release import Release
-from tests.unit.build import container, digest, facts, image_id, tag
+from tests.unit.build import WEB, container, digest, facts, image_id, tag
 
 
 def test_containers_are_one_release_or_none() -> None:
@@ -19,6 +20,19 @@ def test_containers_are_one_release_or_none() -> None:
     assert release_of([]) is None
     assert release_of([container(1), moved]) is None
     assert release_of([container(1, reference=Reference("r")), container(1)]) is None
+
+
+def test_containers_of_other_services_and_one_off_runs_do_not_count() -> None:
+    found = facts(
+        container(2),
+        container(9, working_directory="/srv/other"),
+        container(9, service="worker"),
+        container(9, one_off=True),
+    )
+
+    assert len(containers_of(found, WEB, project="infra")) == 2
+    assert containers_of(facts(), WEB) == ()
+    assert containers_of(dataclasses.replace(found, containers=None), WEB) == ()
 
 
 # ---------------------------------------------------------------- dependencies

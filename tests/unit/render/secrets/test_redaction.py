@@ -205,10 +205,6 @@ ORDINARY = [
     "2026-11-24T10:00:00.123Z INFO  [main] c.e.App: Started App in 2.1 s",
     "-----BEGIN CERTIFICATE-----",
     "exit status 1: OOMKilled=false",
-    "10:15:02 mail to kim@example.com",
-    "git@github.com:a/b.git",
-    "http://db:5432/x",
-    "a:b@c",
 ]
 
 
