@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.aftermath import assert_definite
 from tests.faults.faults import FAULTS, Fault
 from tests.faults.points import POINTS, Point
 from tests.faults.scene import staged
 from tests.faults.selection import select
-from tests.faults.verdict import assert_definite
 from tests.thorough import thorough
 from tests.vps.world import Vps
 

@@ -4,7 +4,7 @@ A compromised host can say anything. What it says must never become a command th
 an output of a workflow's step, an order to a runner, or a traceback. Each command of deployctl is
 run here against hosts that lie, and one checker (`checker.py`) looks at all that it shows.
 
-`scenes.py` runs the real scripts of a host once for each situation that a command can meet (a
+`scenes.py` runs the real scripts of a host once for each scene that a command can meet (a
 deploy that succeeds, that fails, a host that is busy, …) and keeps what they printed. A
 `lies.Liar` says the same to the same command again, with one thing in it changed. That takes
 milliseconds, so every field of every answer is tried with the hostile values of `values.py`, in

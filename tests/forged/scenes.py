@@ -52,11 +52,11 @@ Prepare = Callable[[FakeHost], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """One situation that a command can meet.
+    """What one command can meet.
 
     Attributes:
         arguments: of deployctl.
-        prepare: makes the situation on a host that runs release 2, and release 1 before.
+        prepare: makes it so on a host that runs release 2, and release 1 before.
         exit_status: that an honest host leads to.
         inventory: further lines for the service.
         busy: another run holds the host's lock.

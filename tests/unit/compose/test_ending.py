@@ -1,4 +1,4 @@
-"""What a run's transcript means: which error, with which exit status, and what it says."""
+"""What the events of a run mean: which error, with which exit status, and what it says."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any
     return RunEvents(**{**usual, **more})
 
 
-def error(transcript: RunEvents) -> DeployctlError:
+def error(events: RunEvents) -> DeployctlError:
     with pytest.raises(DeployctlError) as caught:
-        ending.success_entry(transcript, ASKED)
+        ending.success_entry(events, ASKED)
     assert caught.value.hint
     assert caught.value.state
     return caught.value
@@ -59,9 +59,9 @@ def test_a_release_that_was_too_slow_is_told_with_the_time_that_it_had() -> None
 
 
 def test_who_follows_a_run_that_never_began_is_not_told_to_follow_it_again() -> None:
-    for transcript in (RunEvents(end="cancelled"), RunEvents(end="ended")):
+    for events in (RunEvents(end="cancelled"), RunEvents(end="ended")):
         with pytest.raises(errors.HostError) as caught:
-            ending.success_entry(transcript, Asked("vps", RUN))
+            ending.success_entry(events, Asked("vps", RUN))
         assert "start the deploy or rollback again" in caught.value.hint
 
 

@@ -20,9 +20,9 @@ from tests.workflow_runner import commands
 
 
 def test_a_summary_says_what_was_deployed_where_and_how_to_undo_it(step: Step) -> None:
-    verdict = GateResult("tag", True, "sha-1a2b3c4 is a commit tag")
+    passed = GateResult("tag", True, "sha-1a2b3c4 is a commit tag")
 
-    step.render().rollout(of_runs(run(gate_results=(verdict,))), 0)
+    step.render().rollout(of_runs(run(gate_results=(passed,))), 0)
 
     text = step.summary.read_text("utf-8")
     assert text.startswith("### ✅ `enforcer-backend`: deploy of `sha-1a2b3c4`\n")

@@ -383,3 +383,4 @@ def test_redacting_what_is_redacted_changes_nothing(lines: list[str]) -> None:
     once = redact(lines)
 
     assert redact(once) == once
+    assert len(once) <= len(lines)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.client import Client
+from tests.faults.aftermath import assert_definite
 from tests.faults.faults import Fault
 from tests.faults.points import POINTS, RESTORE, Point
 from tests.faults.scene import staged
-from tests.faults.verdict import assert_definite
 from tests.vps.world import Vps
 
 BEFORE_UP = next(point for point in POINTS if str(point) == "deploy-before-tag")
