@@ -1,8 +1,8 @@
 """The record of what was deployed: the history file's text ↔ entries.
 
-Pure. The file is append-only JSON Lines, written by host/transact.sh; docs/history-format.md
-describes it. Its content is not trusted: what cannot be read is skipped and said, and where a
-skipped line could change an answer, there is no answer.
+Pure. The file is append-only JSON Lines, written by compose/host/transact.sh, and described in
+docs/history-format.md. Its content is not trusted: what cannot be read is skipped and said, and
+where a skipped line could change an answer, there is no answer.
 """
 
 from __future__ import annotations
