@@ -1,4 +1,4 @@
-"""The command line: options → one use case → render → exit status. A file for each."""
+"""The command line: options → one use case → render → exit status. A file for each verb."""
 
 from __future__ import annotations
 
