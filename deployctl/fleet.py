@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from deployctl.ssh.connection import Connection
-
 if TYPE_CHECKING:
     from deployctl.events import Observer
     from deployctl.inventory import Host
     from deployctl.release.release import Action
     from deployctl.release.results import HostOutcome, RolloutResult, RunResult
+    from deployctl.ssh.connection import Connection
 
 MAX_PARALLEL = 16
 
@@ -79,6 +78,7 @@ def in_order(
 def _outcome(host: Host, change: Callable[[Connection], RunResult]) -> HostOutcome:
     from deployctl.errors import DeployctlError, InterruptedByUserError
     from deployctl.release.results import HostOutcome
+    from deployctl.ssh.connection import Connection
 
     try:
         with Connection(host) as connection:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
-from deployctl import errors
+from deployctl import errors, fleet
 from deployctl.errors import UsageError
 from deployctl.inventory import (
     ComposeService,
@@ -27,6 +27,8 @@ from deployctl.render.output import Output
 if TYPE_CHECKING:
     from deployctl.events import Event, Observer
     from deployctl.inventory import Host
+
+_Answer = TypeVar("_Answer")
 
 
 class Call:
@@ -77,15 +79,23 @@ class Call:
         names = _chosen(service.hosts, only, f"service {service.name}")
         return self.inventory.resolve_hosts(names)
 
-    def services_by_host(
-        self, service: str | None, only: Sequence[str] | None
-    ) -> list[tuple[Host, list[ComposeService]]]:
-        """Return which services to ask for on each host, in the inventory's order.
+    def ask_hosts(
+        self, service: str | None, only: Sequence[str] | None, ask: Callable[..., _Answer]
+    ) -> tuple[_Answer, ...]:
+        """Ask all hosts at once; the answers keep the inventory's order.
 
         Args:
-            service: the only one; None: all.
+            service: the only one to ask for; None: all.
             only: the hosts that --host names; None: all.
+            ask: is given a host, its services and an observer.
         """
+        asked = self._services_by_host(service, only)
+        return fleet.in_parallel(asked, lambda each: ask(*each, self.observer))
+
+    def _services_by_host(
+        self, service: str | None, only: Sequence[str] | None
+    ) -> list[tuple[Host, list[ComposeService]]]:
+        """Return which services to ask for on each host, in the inventory's order."""
         read = self.inventory
         wanted = [read.service(service)] if service else list(read.services.values())
         by_host: dict[str, list[ComposeService]] = {}

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from deployctl import errors, fleet
+from deployctl import errors
 from deployctl.cli.context import Call, end_with
 from deployctl.cli.options import HostOption, OptionalService, takes_call
-from deployctl.compose.history import history_of_host
-
-if TYPE_CHECKING:
-    from deployctl.inventory import ComposeService, Host
-    from deployctl.release.results import HistoryResult
 
 
 @takes_call
@@ -30,11 +26,10 @@ def history(
     ] = False,
 ) -> None:
     """Show what was deployed, by whom, and how it ended."""
+    from deployctl.compose.history import history_of_host
 
-    def ask(asked: tuple[Host, list[ComposeService]]) -> HistoryResult:
-        return history_of_host(*asked, call.observer, limit, meanwhile=_import_meanwhile)
-
-    results = fleet.in_parallel(call.services_by_host(service, host), ask)
+    ask = partial(history_of_host, limit=limit, meanwhile=_import_meanwhile)
+    results = call.ask_hosts(service, host, ask)
     worst = errors.worst([r.error.exit_status for r in results if r.error])
     end_with(call.output.history(results, worst, events=events))
 

@@ -15,11 +15,11 @@ from deployctl.cli.options import HostOption, ServiceArgument, takes_call
 from deployctl.cli.requester import origin, workflow_event
 from deployctl.errors import DeployctlError
 from deployctl.inventory import ComposeService, GitopsService
-from deployctl.ssh.connection import Connection
 
 if TYPE_CHECKING:
     from deployctl.inventory import Host
     from deployctl.release.hold import HoldResult
+    from deployctl.ssh.connection import Connection
 
 
 @takes_call
@@ -81,6 +81,7 @@ def _on_each(
 
 def _on_host(host: Host, service: str, act: Callable[[Connection], HoldResult]) -> HoldResult:
     from deployctl.release.hold import HoldOutcome, HoldResult
+    from deployctl.ssh.connection import Connection
 
     try:
         with Connection(host) as connection:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
-from deployctl import errors, fleet
+from deployctl import errors
 from deployctl.cli.context import Call, end_with
 from deployctl.cli.options import HostOption, OptionalService, takes_call
-from deployctl.compose.status import status_of_host
-
-if TYPE_CHECKING:
-    from deployctl.inventory import ComposeService, Host
-    from deployctl.release.results import StatusResult
 
 
 @takes_call
@@ -26,11 +22,10 @@ def status(
     ] = False,
 ) -> None:
     """Show what runs, what is recorded, and whether the two agree."""
+    from deployctl.compose.status import status_of_host
 
-    def ask(asked: tuple[Host, list[ComposeService]]) -> list[StatusResult]:
-        return status_of_host(*asked, call.observer, meanwhile=_import_meanwhile)
-
-    answers = fleet.in_parallel(call.services_by_host(service, host), ask)
+    ask = partial(status_of_host, meanwhile=_import_meanwhile)
+    answers = call.ask_hosts(service, host, ask)
     rows = [row for answer in answers for row in answer]
     statuses = [row.error.exit_status for row in rows if row.error]
     if check and any(not row.in_sync for row in rows if not row.error):

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from deployctl import workflow_events
 from deployctl.errors import BrokenError, DeployctlError, RestoredError
 from deployctl.release import suggest
-from deployctl.release.results import HostOutcome
 
 if TYPE_CHECKING:
     from deployctl.inventory import Inventory
@@ -83,6 +82,8 @@ def _telling(secrets: Sequence[str], *, public: bool) -> _Lines | None:
 
 def _without_log(part: Any) -> Any:
     """Return an error, or the failure of a host, without the log that it quotes."""
+    from deployctl.release.results import HostOutcome
+
     if isinstance(part, HostOutcome) and part.error and _quotes_a_log(part.error):
         run = part.error.about.get("run", "")
         return replace(part, error=_with(part.error, details=_instead(part.host, run)))
