@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from deployctl.compose import ending, preconditions
 from deployctl.compose.host.probe import read_probe
-from deployctl.compose.plan import commands, notes, plan_of
+from deployctl.compose.notes import notes
+from deployctl.compose.plan import commands, plan_of
 from deployctl.compose.read import probe
 from deployctl.compose.request import Request
 from deployctl.compose.run import run

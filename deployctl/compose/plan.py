@@ -1,4 +1,4 @@
-"""What is decided about a run before it starts: a plan, commands, notes. Pure."""
+"""What is decided about a run before it starts: a plan, and its commands. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployctl.compose import gates
 from deployctl.compose.container import ComposeContainer
-from deployctl.compose.preconditions import LOW_DISK_KIB
 from deployctl.compose.project import start, up
 from deployctl.compose.service import ConfiguredOnHost
 from deployctl.inventory import ComposeService
@@ -156,9 +154,10 @@ def _can_be_typed(image: Reference) -> bool:
 
 
 def _alone(here: ConfiguredOnHost) -> bool:
-    """Whether Compose shall not even look at what the service needs.
+    """Whether Compose shall not even look at what the service needs (`up --no-deps`).
 
-    It always may where a plain `up` by hand need not find the same: see persist.
+    It may look where the tag is kept in .env and nothing that is needed would be made anew: then
+    the container knows its dependencies, and a plain `up` by hand finds nothing to change.
     """
     return not (_env_file(here) and here.untouched_by_compose)
 
@@ -168,56 +167,6 @@ def _env_file(here: ConfiguredOnHost) -> str:
     service = here.service
     shared = here.configuration.sharing_tag(service.name)
     return service.env_file if service.persist and not shared else ""
-
-
-def notes(here: ConfiguredOnHost, target: record.Entry | None = None) -> tuple[str, ...]:
-    """Return what is worth knowing and does not stop the run; `target`: of a rollback."""
-    return (
-        *(f"history: {problem}" for problem in here.history.problems),
-        *_disk_notes(here),
-        *_interrupted_notes(here),
-        *gates.dependency_changes(here.dependencies),
-        *(_rollback_notes(here, target) if target else _deploy_notes(here)),
-    )
-
-
-def _interrupted_notes(here: ConfiguredOnHost) -> tuple[str, ...]:
-    """One for all of them: a damaged history can have hundreds. One that goes on is not meant."""
-    unfinished = here.history.unfinished()
-    if not unfinished or here.being_changed:
-        return ()
-    last = unfinished[-1]
-    run = f"run {last.run} ({last.action} of {last.service} {last.release.tag})"
-    if len(unfinished) == 1:
-        return (f"{run} was interrupted",)
-    return (f"{len(unfinished)} runs were interrupted, the last of them {run}",)
-
-
-def _disk_notes(here: ConfiguredOnHost) -> tuple[str, ...]:
-    free = here.facts.free_kib
-    if free is None or free >= LOW_DISK_KIB:
-        return ()
-    return (f"only {free // 1024} MiB are free below {here.service.directory}",)
-
-
-def _deploy_notes(here: ConfiguredOnHost) -> tuple[str, ...]:
-    service = here.service
-    sharing = here.configuration.sharing_tag(service.name)
-    if not sharing:
-        return ()
-    names = ", ".join(sharing)
-    return (f"{names} follows {service.tag_variable} too and is not touched by this run",)
-
-
-def _rollback_notes(here: ConfiguredOnHost, target: record.Entry) -> tuple[str, ...]:
-    warnings = gates.dependency_warnings(here.dependencies)
-    if not target.files or target.files == here.configuration.hash:
-        return warnings
-    changed = (
-        f"the compose files have changed since {target.release.tag} was deployed at {target.at}: "
-        "today's are used"
-    )
-    return (*warnings, changed)
 
 
 def _previous(

@@ -9,6 +9,7 @@ import pytest
 
 from deployctl.compose import plan as plan_module
 from deployctl.compose.facts import HostFacts
+from deployctl.compose.notes import notes as notes_of
 from deployctl.compose.plan import Plan, new_run_id
 from deployctl.compose.service import ConfiguredOnHost
 from deployctl.release.origin import Origin
@@ -187,7 +188,7 @@ def test_a_dry_run_says_what_a_person_would_type() -> None:
 
 
 def test_nothing_remarkable_needs_no_notes() -> None:
-    assert plan_module.notes(here(GOOD)) == ()
+    assert notes_of(here(GOOD)) == ()
 
 
 def test_what_is_worth_knowing_is_noted() -> None:
@@ -196,7 +197,7 @@ def test_what_is_worth_knowing_is_noted() -> None:
         history=recorded(entry(1, 1), entry(5, 2), entry(6, 3, STARTED, run="lost")),
         free_kib=1000,
     )
-    notes = "\n".join(plan_module.notes(here(found)))
+    notes = "\n".join(notes_of(here(found)))
 
     assert "history: the numbering is broken" in notes
     assert "run lost" in notes
@@ -207,9 +208,9 @@ def test_runs_that_were_interrupted_are_noted_once_and_not_while_one_goes_on() -
     lines = [entry(seq, 1, STARTED, run=f"lost-{seq}") for seq in range(1, 400)]
     found = dataclasses.replace(GOOD, history=recorded(*lines))
 
-    (note,) = plan_module.notes(here(found))
+    (note,) = notes_of(here(found))
     assert note.startswith("399 runs were interrupted, the last of them run lost-399 (deploy of")
-    assert plan_module.notes(here(dataclasses.replace(found, holder=UnfinishedRun()))) == ()
+    assert notes_of(here(dataclasses.replace(found, holder=UnfinishedRun()))) == ()
 
 
 def test_a_rollback_notes_unwell_dependencies_and_changed_files() -> None:
@@ -220,7 +221,7 @@ def test_a_rollback_notes_unwell_dependencies_and_changed_files() -> None:
         history=recorded(entry(1, 1, files="00" * 32), entry(2, 2)),
     )
     target = found.history.entries[0]
-    notes = "\n".join(plan_module.notes(here(found), target))
+    notes = "\n".join(notes_of(here(found), target))
 
     assert "dependency db is not healthy" in notes
     assert f"have changed since {tag(1)}" in notes
