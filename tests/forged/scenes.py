@@ -16,6 +16,7 @@ from deployctl.inventory import Host
 from deployctl.ssh.command import Command, Completed
 from deployctl.ssh.session import Session
 from tests.host.fake_host import AS_ANYBODY, WEB, FakeHost, LocalSession, OnLine, locked
+from tests.inventory_text import host_table, service_table
 from tests.unit.build import tag
 
 RUN = "20261124t120000z-0badc0de"
@@ -29,17 +30,12 @@ _NOTE = {
     "since": "2026-11-24T12:00:00Z",
 }
 _HOLD = '{"v":1,"at":"2026-11-24T12:00:00Z","by":"sam","reason":"audit"}\n'
-_INVENTORY = """
-[hosts.vps]
+_HOST = """
 address = "vps.example"
 user = "deploy"
 host_key = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-[services.web]
-model = "compose"
-hosts = ["vps"]
-directory = {directory}
-compose_files = ["compose/docker-compose.yml", "compose/web.yml"]
+"""
+_SETTINGS = """\
 health_timeout = "1s"
 stable = "0s"
 keep = 2
@@ -307,8 +303,13 @@ def recorded(
         play: runs a command line of deployctl and returns its exit status.
     """
     inventory = host.root / "inventory.toml"
-    directory = json.dumps(host.service.directory)
-    inventory.write_text(_INVENTORY.format(directory=directory) + scene.inventory)
+    service = service_table(
+        WEB,
+        _SETTINGS + scene.inventory,
+        directory=host.service.directory,
+        compose_files=host.service.compose_files,
+    )
+    inventory.write_text(host_table(_HOST) + service)
     scene.prepare(host)
     kept: list[Telling] = []
     with _locked(host, scene):

@@ -11,6 +11,7 @@ import pytest
 from deployctl import __main__ as program
 from deployctl import errors
 from tests.host.fake_host import REPOSITORY, FakeHost
+from tests.inventory_text import host_table, service_table
 from tests.unit.build import digest, image_id, tag
 
 
@@ -24,18 +25,13 @@ def flavour(flavours: dict[str, Any]) -> Any:
 def reached(host: FakeHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The inventory leads to the host."""
     (tmp_path / "inventory.toml").write_text(
-        f"""\
-[hosts.vps]
-address = "vps.example"
-
-[services.web]
-model = "compose"
-hosts = ["vps"]
-directory = "{host.root}/opt"
-compose_files = ["compose/docker-compose.yml", "compose/web.yml"]
-health_timeout = "2s"
-stable = "0s"
-"""
+        host_table()
+        + service_table(
+            "web",
+            'health_timeout = "2s"\nstable = "0s"\n',
+            directory=f"{host.root}/opt",
+            compose_files=("compose/docker-compose.yml", "compose/web.yml"),
+        )
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("deployctl.ssh.connection.connect", host.connect)

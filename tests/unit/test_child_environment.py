@@ -9,29 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.inventory_text import host_table, service_table
 from tests.unit.ssh.test_private_keys import GOOD
 
-INVENTORY = """
-[hosts.vps]
+HOST = """
 address = { env = "VPS_HOST" }
 ssh_key = { env = "OUR_KEY" }
 passphrase = { env = "OUR_WORD" }
-
-[hosts.other]
+"""
+OTHER_HOST = """
 address = "192.0.2.1"
 ssh_key = { env = "KEY_OF_ANOTHER_HOST" }
-
-[services.web]
-model = "compose"
-hosts = ["vps"]
-directory = "/opt/infra"
-compose_files = ["compose.yml"]
-
+"""
+LOGIN = """
 [services.web.registry]
 server = "r.example"
 username = { env = "OUR_NAME" }
 password = { env = "OUR_TOKEN" }
 """
+INVENTORY = host_table(HOST) + host_table(OTHER_HOST, name="other") + service_table("web", LOGIN)
 SECRET = {
     "OUR_KEY": GOOD,
     "OUR_WORD": "a passphrase",

@@ -9,18 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.inventory_text import host_table, service_table
+
 SLOW = {"fabric", "invoke", "paramiko", "cryptography", "rich.table", "rich.live", "pydantic"}
-INVENTORY = """\
-[hosts.vps]
+HOST = """
 address = { env = "VPS_HOST" }
 ssh_key = { env = "DEPLOY_SSH_KEY" }
-
-[services.enforcer-backend]
-model = "compose"
-hosts = ["vps"]
-directory = "/opt/infra"
-compose_files = ["compose/docker-compose.yml"]
 """
+INVENTORY = host_table(HOST) + service_table("enforcer-backend")
 COMPLETION = {
     "_DEPLOYCTL_COMPLETE": "complete_bash",
     "COMP_WORDS": "deployctl deploy enf",

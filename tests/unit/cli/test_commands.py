@@ -18,41 +18,23 @@ from deployctl.errors import HostError
 from deployctl.release.origin import WorkflowRun
 from deployctl.release.release import Action, Release
 from deployctl.release.results import RunResult, State, StatusResult
+from tests.inventory_text import host_table, service_table
 from tests.unit.build import release, tag
 
-INVENTORY = """\
-[hosts.one]
-address = "one.example"
-[hosts.two]
-address = "two.example"
-[hosts.far]
-address = { env = "FAR_HOST" }
-
-[services.web]
-model = "compose"
-hosts = ["one", "two"]
-directory = "/opt/infra"
-compose_files = ["docker-compose.yml"]
-
-[services.worker]
-model = "compose"
-hosts = ["far"]
-directory = "/opt/infra"
-compose_files = ["docker-compose.yml"]
-
-[services.flux]
-model = "gitops"
-"""
+INVENTORY = (
+    host_table('address = "one.example"', name="one")
+    + host_table('address = "two.example"', name="two")
+    + host_table('address = { env = "FAR_HOST" }', name="far")
+    + service_table("web", hosts=("one", "two"))
+    + service_table("worker", hosts=("far",))
+    + '[services.flux]\nmodel = "gitops"\n'
+)
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory with an inventory, and an environment without a workflow."""
-    (tmp_path / "inventory.toml").write_text(INVENTORY)
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_ACTIONS", "FAR_HOST", "DEPLOYCTL_INVENTORY", "DEPLOYCTL_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
+def inventory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place / "inventory.toml").write_text(INVENTORY)
+    monkeypatch.delenv("FAR_HOST", raising=False)
 
 
 def no_host(*_: object) -> Any:

@@ -14,11 +14,10 @@ import pytest
 
 from deployctl import __main__ as program
 from tests.harmless import assert_harmless
+from tests.inventory_text import host_table, service_table
 from tests.unit.build import tag as good_tag
 
 SERVICE = "enforcer-backend"
-INFRA = "/opt/infra"
-COMPOSE_FILES = ("compose/docker-compose.yml", "compose/enforcer/docker-compose.yml")
 HOSTILE_TAGS = {
     "latest": "latest",
     "branch": "main",
@@ -42,11 +41,8 @@ Run = Callable[..., Ended]
 
 
 @pytest.fixture
-def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_ACTIONS", "DEPLOYCTL_INVENTORY", "DEPLOYCTL_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "inventory.toml"
+def inventory(place: Path) -> Path:
+    return place / "inventory.toml"
 
 
 @pytest.fixture
@@ -66,17 +62,12 @@ def listener(inventory: Path) -> Iterator[socket.socket]:
     """Stands where the inventory's host should be."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
-        inventory.write_text(
-            "[hosts.vps]\n"
+        host = (
             'address = "127.0.0.1"\n'
             f"port = {server.getsockname()[1]}\n"
             f'host_key = "SHA256:{"A" * 43}"\n'
-            f"[services.{SERVICE}]\n"
-            'hosts = ["vps"]\n'
-            'model = "compose"\n'
-            f'directory = "{INFRA}"\n'
-            f"compose_files = {json.dumps(COMPOSE_FILES)}\n"
         )
+        inventory.write_text(host_table(host) + service_table(SERVICE))
         yield server
 
 
@@ -142,11 +133,11 @@ def test_names_that_are_not_in_the_inventory_are_wrong_usage(
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (f'directory = "{INFRA}"', 'directory = "/opt/in\\nfra"'),
-        (f'directory = "{INFRA}"', 'directory = "relative; reboot"'),
-        (f'directory = "{INFRA}"', 'directory = "/opt/../etc"'),
-        (COMPOSE_FILES[0], "a\\nb.yml"),
-        (COMPOSE_FILES[0], "--privileged"),
+        ('directory = "/opt/infra"', 'directory = "/opt/in\\nfra"'),
+        ('directory = "/opt/infra"', 'directory = "relative; reboot"'),
+        ('directory = "/opt/infra"', 'directory = "/opt/../etc"'),
+        ("compose/docker-compose.yml", "a\\nb.yml"),
+        ("compose/docker-compose.yml", "--privileged"),
         ('address = "127.0.0.1"', 'address = "-oProxyCommand=reboot"'),
         ('address = "127.0.0.1"', 'address = "$(reboot)"'),
         ('address = "127.0.0.1"', 'user = "-l; reboot"\naddress = "127.0.0.1"'),

@@ -28,6 +28,7 @@ from deployctl.release.results import HistoryResult, HostOutcome, State, StatusR
 from deployctl.render.output import Output
 from deployctl.render.secrets.publication import LEFT_OUT
 from deployctl.render.terminal.progress import Progress
+from tests.inventory_text import host_table, service_table
 from tests.unit.render.samples import of_runs, run
 
 PASSWORD = "p@ss/registry-token"
@@ -37,20 +38,17 @@ LOGIN = base64.b64encode(f"bot:{PASSWORD}".encode()).decode()
 OWN = (PASSWORD, KEY_LINE, LOGIN, "p%40ss%2Fregistry-token")
 FOREIGN = "hunter2-of-the-container"
 RUN = "20251123t115652z-9f3c1a07"
-INVENTORY = """
-[hosts.vps]
+HOST = """
 address = "vps"
 ssh_key = { env = "DEPLOY_SSH_KEY" }
-[services.web]
-model = "compose"
-hosts = ["vps"]
-directory = "/opt/infra"
-compose_files = ["compose.yml"]
+"""
+REGISTRY = """
 [services.web.registry]
 server = "ghcr.io"
 username = "bot"
 password = { env = "REGISTRY_TOKEN" }
 """
+INVENTORY = host_table(HOST) + service_table("web", REGISTRY)
 ENVIRONMENT = {"DEPLOY_SSH_KEY": KEY, "REGISTRY_TOKEN": PASSWORD}
 QUIET = INVENTORY + "[github]\ncontainer_log = false\n"
 # GitHub sets both; with --no-github, the log is a job's log all the same.

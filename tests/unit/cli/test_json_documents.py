@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from deployctl import __main__ as program
+from tests.inventory_text import host_table, service_table
 from tests.unit.build import tag
 from tests.vps import engine
 
@@ -47,27 +48,16 @@ def document(capsys: pytest.CaptureFixture[str], validator: Draft202012Validator
 
 
 @pytest.fixture
-def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def inventory(place: Path) -> Path:
     """Name a host where nothing listens."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("GITHUB_ACTIONS", "DEPLOYCTL_INVENTORY", "DEPLOYCTL_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-    path = tmp_path / "inventory.toml"
-    path.write_text(
-        f"""
-[hosts.vps]
+    path = place / "inventory.toml"
+    host = f"""
 address = "127.0.0.1"
 port = {engine.free_port()}
 user = "deploy"
 host_key = "SHA256:{43 * "A"}"
-
-[services.{SERVICE}]
-model = "compose"
-hosts = ["vps"]
-directory = "/opt/infra"
-compose_files = ["compose/docker-compose.yml"]
 """
-    )
+    path.write_text(host_table(host) + service_table(SERVICE))
     return path
 
 
