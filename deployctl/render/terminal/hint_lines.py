@@ -8,7 +8,8 @@ from deployctl.render.hint import Hint
 from deployctl.render.terminal.columns import columns
 
 if TYPE_CHECKING:
-    from deployctl.render.terminal.page import Page, Piece
+    from deployctl.render.terminal.page import Page
+    from deployctl.render.terminal.wrapping import Piece
 
 
 def write_hint(page: Page, head: Piece, text: str, *, indent: int) -> None:

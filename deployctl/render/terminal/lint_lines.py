@@ -9,7 +9,8 @@ from deployctl.render.terminal.page import BOLD, DIM, GREEN, YELLOW
 from deployctl.render.units import plural
 
 if TYPE_CHECKING:
-    from deployctl.render.terminal.page import Page, Piece
+    from deployctl.render.terminal.page import Page
+    from deployctl.render.terminal.wrapping import Piece
 
 
 def findings(page: Page, report: Report) -> None:

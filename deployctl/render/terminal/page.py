@@ -10,13 +10,11 @@ from deployctl.render.terminal.wrapping import fold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeAlias
+
+    from deployctl.render.terminal.wrapping import Piece
 
 BOLD, DIM, RED, GREEN, YELLOW = "1", "2", "31", "32", "33"
 """Styles, as the numbers of ECMA-48's "select graphic rendition"."""
-
-Piece: TypeAlias = "str | tuple[str, str]"
-"""A text, or a text and its style."""
 
 _STANDARD_WIDTH = 80
 _NARROWEST = 20

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from deployctl.render.terminal.live import LiveLine
-    from deployctl.render.terminal.page import Piece
+    from deployctl.render.terminal.wrapping import Piece
 
 _LABELS = {
     Phase.CONNECT: "connect",

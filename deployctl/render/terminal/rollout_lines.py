@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from deployctl.errors import GateResult
-    from deployctl.render.terminal.page import Page, Piece
+    from deployctl.render.terminal.page import Page
+    from deployctl.render.terminal.wrapping import Piece
 
 _LONGEST_COMMAND = 50_000
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
-    from deployctl.render.terminal.page import Page, Piece
+    from deployctl.render.terminal.page import Page
+    from deployctl.render.terminal.wrapping import Piece
 
     Cell: TypeAlias = tuple[str, str]
     """A harmless text, and its style."""

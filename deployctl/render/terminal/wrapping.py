@@ -14,8 +14,10 @@ from deployctl.render.terminal.columns import columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import TypeAlias
 
-    from deployctl.render.terminal.page import Piece
+Piece: TypeAlias = "str | tuple[str, str]"
+"""A text, or a text and its style."""
 
 _WORD = re.compile(" *[^ ]+")
 _LEAST_ROOM = 20
