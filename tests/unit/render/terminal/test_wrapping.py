@@ -14,7 +14,7 @@ from deployctl.render.terminal.wrapping import fold
 from tests.unit.render.samples import hostile
 
 if TYPE_CHECKING:
-    from deployctl.render.terminal.page import Piece
+    from deployctl.render.terminal.wrapping import Piece
 
 DIGEST = "sha256:" + "4f" * 32
 
