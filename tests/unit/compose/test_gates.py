@@ -110,25 +110,21 @@ def test_an_image_that_follows_the_tag_passes() -> None:
     )
 
 
-def test_a_service_that_is_built_on_the_host_is_refused() -> None:
-    built = configuration(builds=True)
+@pytest.mark.parametrize(
+    ("service", "web", "code", "says"),
+    [
+        (WEB, {"builds": True}, "build-section", "it would be built on the host, unscanned"),
+        (WEB, {"image": "registry.example/web:1"}, "tag-not-used", ":${IMAGE_TAG}, so the tag"),
+        ("wbe", {}, "service-unknown", "(they have: web)"),
+    ],
+)
+def test_a_service_whose_image_does_not_follow_the_tag_is_refused(
+    service: str, web: dict[str, Any], code: str, says: str
+) -> None:
+    error = refusal(lambda: gates.image_follows_tag(service, configuration(**web), "IMAGE_TAG"))
 
-    assert refusal(lambda: gates.image_follows_tag(WEB, built, "T")).code == "build-section"
-
-
-def test_a_service_whose_image_does_not_follow_the_tag_is_refused() -> None:
-    fixed = configuration(image="registry.example/web:1")
-    error = refusal(lambda: gates.image_follows_tag(WEB, fixed, "IMAGE_TAG"))
-
-    assert error.code == "tag-not-used"
-    assert "${IMAGE_TAG}" in error.hint
-
-
-def test_a_service_that_the_compose_files_lack_is_refused_with_those_they_have() -> None:
-    error = refusal(lambda: gates.image_follows_tag("wbe", configuration(), "IMAGE_TAG"))
-
-    assert error.code == "service-unknown"
-    assert "they have: web" in error.message
+    assert error.code == code
+    assert says in error.message
 
 
 # ---------------------------------------------------------------- dependencies

@@ -68,6 +68,7 @@ class World:
         self.answers: list[bytes | None] = []
         self.events: list[Event] = []
         self.next: list[Script] = []
+        self.stderr = b""
 
     def connect(self, _: Host) -> Session:
         script = next(self.calls, None)
@@ -136,7 +137,7 @@ class ScriptedSession(Session):
                 world.answers.append(on_line(step))
             else:
                 step()
-        return Completed(0, b"", b"")
+        return Completed(0, b"", world.stderr)
 
 
 @pytest.fixture(autouse=True)
@@ -307,25 +308,10 @@ def test_a_host_that_runs_no_command_was_not_touched() -> None:
 
 
 def test_what_the_script_says_on_stderr_is_told() -> None:
-    class Complaining(ScriptedSession):
-        def run(
-            self,
-            command: Command,
-            *,
-            timeout: float,
-            on_line: Callable[[bytes], bytes | None] | None = None,
-            answers: bool = True,
-            meanwhile: Callable[[], object] | None = None,
-        ) -> Completed:
-            super().run(
-                command, timeout=timeout, on_line=on_line, answers=answers, meanwhile=meanwhile
-            )
-            return Completed(2, b"", b"sh: 1: flock: not found\n")
-
     world = World([], [said("cancelled")])
-    connection = Connection(HOST, connect=lambda _: Complaining(world))
-    with pytest.raises(HostError):
-        runner.run(connection, PLAN, world.events.append)
+    world.stderr = b"sh: 1: flock: not found\n"
+
+    failure(world)
 
     assert "sh: 1: flock: not found" in world.notices
 

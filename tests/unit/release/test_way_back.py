@@ -30,36 +30,78 @@ def refusal(found: History, running: int | None, *, well: bool = True) -> NoTarg
     return caught.value
 
 
-def test_a_rollback_goes_to_the_release_before() -> None:
-    assert target(successes(1, 2, 3), 3) == 2
+THREE = (entry(1, 1), entry(2, 2), entry(3, 3))
+ROLLED_BACK = recorded(*THREE, entry(4, 2, action="rollback"))
+ROLLED_BACK_BY_NAME = recorded(*THREE, entry(4, 1, action="rollback"))
+FORWARD_BY_NAME = recorded(
+    entry(1, 1), entry(2, 2), entry(3, 1, action="rollback"), entry(4, 2, action="rollback")
+)
+LAST_LINE_UNREADABLE = record.parse(
+    text([entry(1, 1), entry(2, 2)]) + json.dumps(entry(3, 3, v=2)).encode() + b"\n"
+)
 
 
-def test_a_second_rollback_goes_further_back() -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 2, action="rollback"))
-
-    assert target(found, 2) == 1
-
-
-def test_deploying_the_same_release_again_does_not_hide_the_one_before() -> None:
-    assert target(successes(1, 2, 2, 2), 2) == 1
+def third(event: str) -> History:
+    """Releases 1 and 2 succeeded, and this became of the deploy of release 3."""
+    return recorded(entry(1, 1), entry(2, 2), entry(3, 3, event, previous=2))
 
 
-def test_a_release_that_was_deployed_twice_lies_on_the_stack_twice() -> None:
-    assert target(successes(1, 2, 1), 1) == 2
+@pytest.mark.parametrize(
+    ("found", "running", "goes_to"),
+    [
+        pytest.param(successes(1, 2, 3), 3, 2, id="the release before"),
+        pytest.param(ROLLED_BACK, 2, 1, id="a second rollback goes further back"),
+        pytest.param(
+            successes(1, 2, 2, 2), 2, 1, id="deployed again, the one before is not hidden"
+        ),
+        pytest.param(successes(1, 2, 1), 1, 2, id="deployed twice, it lies on the stack twice"),
+        pytest.param(FORWARD_BY_NAME, 2, 1, id="forward again by name keeps the way back"),
+        pytest.param(successes(1, 2), 9, 2, id="started by hand"),
+        pytest.param(successes(1, 2), None, 2, id="nothing or a mixture runs"),
+        pytest.param(
+            recorded(entry(1, 1), entry(4, 2), entry(5, 3)), 3, 2, id="lines missing before it"
+        ),
+    ],
+)
+def test_what_runs_well_goes_back_to(found: History, running: int | None, goes_to: int) -> None:
+    assert target(found, running) == goes_to
 
 
-def test_a_rollback_to_a_named_release_goes_down_to_it() -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 1, action="rollback"))
+@pytest.mark.parametrize(
+    ("found", "running", "goes_to"),
+    [
+        pytest.param(successes(1, 2), 2, 1, id="it succeeded once"),
+        pytest.param(
+            recorded(*THREE[:2], entry(3, 3, STARTED, previous=2), entry(4, 3, BROKEN, previous=2)),
+            3,
+            2,
+            id="its deploy failed and could not be put back",
+        ),
+        pytest.param(third(STARTED), 2, 2, id="a run that goes on left the old one unwell"),
+        pytest.param(third(BROKEN), 2, 2, id="a broken run left the old one unwell"),
+        pytest.param(third(INTERRUPTED), 2, 2, id="a killed run left the old one unwell"),
+        pytest.param(third(RESTORED), 2, 1, id="it was put back"),
+    ],
+)
+def test_what_is_unwell_goes_back_to(found: History, running: int, goes_to: int) -> None:
+    assert target(found, running, well=False) == goes_to
 
-    assert refusal(found, 1).code == "no-older-success"
 
-
-def test_going_forward_again_by_name_keeps_the_way_back() -> None:
-    found = recorded(
-        entry(1, 1), entry(2, 2), entry(3, 1, action="rollback"), entry(4, 2, action="rollback")
-    )
-
-    assert target(found, 2) == 1
+@pytest.mark.parametrize(
+    ("found", "running", "code"),
+    [
+        pytest.param(ROLLED_BACK_BY_NAME, 1, "no-older-success", id="went down to it by name"),
+        pytest.param(successes(1), 1, "no-older-success", id="a first release"),
+        pytest.param(History(), None, "no-success", id="never deployed"),
+        pytest.param(recorded(entry(1, 1, BROKEN)), 1, "no-success", id="never succeeded"),
+        pytest.param(
+            recorded(entry(1, 1, service="other")), 1, "no-success", id="another service's success"
+        ),
+        pytest.param(LAST_LINE_UNREADABLE, 3, "history-damaged", id="last line unreadable"),
+    ],
+)
+def test_there_is_no_way_back(found: History, running: int | None, code: str) -> None:
+    assert refusal(found, running).code == code
 
 
 def test_a_rollback_to_a_release_from_before_the_part_that_was_read_hides_what_it_went_over() -> (
@@ -70,14 +112,6 @@ def test_a_rollback_to_a_release_from_before_the_part_that_was_read_hides_what_i
     found = record.parse(text(lines[1:]), size=len(data))
 
     assert refusal(found, 1).code == "no-older-success"
-
-
-def test_what_was_started_by_hand_goes_back_to_the_last_success() -> None:
-    assert target(successes(1, 2), 9) == 2
-
-
-def test_nothing_or_a_mixture_goes_back_to_the_last_success() -> None:
-    assert target(successes(1, 2), None) == 2
 
 
 def test_while_a_deploy_goes_on_the_release_that_it_started_from_is_gone_back_to() -> None:
@@ -91,48 +125,12 @@ def test_a_first_deploy_that_goes_on_cannot_be_gone_back_from() -> None:
         way_back.target_during_deploy(recorded(entry(1, 1, STARTED)), WEB)
 
 
-def test_an_unhealthy_release_that_succeeded_once_goes_to_the_one_before() -> None:
-    assert target(successes(1, 2), 2, well=False) == 1
-
-
-def test_a_failed_deploy_that_could_not_be_put_back_goes_to_the_last_success() -> None:
-    found = recorded(
-        entry(1, 1), entry(2, 2), entry(3, 3, STARTED, previous=2), entry(4, 3, BROKEN, previous=2)
-    )
-
-    assert target(found, 3, well=False) == 2
-
-
-@pytest.mark.parametrize("event", [STARTED, BROKEN, INTERRUPTED])
-def test_a_half_done_run_that_left_the_old_release_unwell_goes_back_to_it(event: str) -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, event, previous=2))
-
-    assert target(found, 2, well=False) == 2
-
-
 def test_a_deploy_that_was_put_back_leaves_nothing_to_undo_and_names_the_way_further_back() -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, RESTORED, previous=2))
-    none = refusal(found, 2)
+    none = refusal(third(RESTORED), 2)
 
     assert none.code == "already-put-back"
     assert f"{tag(3)} failed and {tag(2)} was put back" in none.reason
     assert none.hint.endswith(f"deployctl rollback {WEB} {tag(1)}")
-
-
-def test_what_was_put_back_and_is_unwell_now_goes_to_the_one_before() -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, RESTORED, previous=2))
-
-    assert target(found, 2, well=False) == 1
-
-
-def test_a_first_release_has_nothing_before_it() -> None:
-    assert refusal(successes(1), 1).code == "no-older-success"
-
-
-def test_a_service_without_a_success_has_no_target() -> None:
-    assert refusal(History(), None).code == "no-success"
-    assert refusal(recorded(entry(1, 1, BROKEN)), 1).code == "no-success"
-    assert refusal(recorded(entry(1, 1, service="other")), 1).code == "no-success"
 
 
 def test_a_history_that_cannot_be_read_gives_no_target() -> None:
@@ -150,17 +148,6 @@ def test_lines_missing_behind_the_target_are_no_silent_answer() -> None:
     assert tag(1) in refusal(found, 3).hint
 
 
-def test_lines_missing_before_the_target_do_not_matter() -> None:
-    assert target(recorded(entry(1, 1), entry(4, 2), entry(5, 3)), 3) == 2
-
-
-def test_an_unreadable_last_line_is_no_silent_answer() -> None:
-    newer = json.dumps(entry(3, 3, v=2)).encode() + b"\n"
-    found = record.parse(text([entry(1, 1), entry(2, 2)]) + newer)
-
-    assert refusal(found, 3).code == "history-damaged"
-
-
 def test_a_named_release_must_have_succeeded_here() -> None:
     found = recorded(entry(1, 1), entry(2, 2), entry(3, 3, BROKEN))
 
@@ -172,10 +159,8 @@ def test_a_named_release_must_have_succeeded_here() -> None:
 
 
 def test_the_newest_good_tags_are_kept() -> None:
-    found = recorded(entry(1, 1), entry(2, 2), entry(3, 3), entry(4, 2, action="rollback"))
-
-    assert way_back.known_good_tags(found, WEB, 2) == (tag(2), tag(3))
-    assert way_back.known_good_tags(found, WEB, 9) == (tag(2), tag(3), tag(1))
+    assert way_back.known_good_tags(ROLLED_BACK, WEB, 2) == (tag(2), tag(3))
+    assert way_back.known_good_tags(ROLLED_BACK, WEB, 9) == (tag(2), tag(3), tag(1))
 
 
 def test_a_recorded_tag_with_a_line_break_adds_no_line_to_the_commands() -> None:
