@@ -11,6 +11,7 @@ from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.facts import HostFacts
 from deployctl.compose.plan import Plan
 from deployctl.compose.project import Configuration, ConfiguredService
+from deployctl.compose.service import ConfiguredOnHost
 from deployctl.inventory import ComposeService, Host
 from deployctl.release import record
 from deployctl.release.origin import Origin
@@ -159,6 +160,16 @@ def facts(*containers: ComposeContainer, **changes: Any) -> HostFacts:
         free_kib=10_000_000,
     )
     return dataclasses.replace(usual, **changes)
+
+
+IN_ORDER = facts(container(2), history=successes(1, 2), images=(image(1), image(2)))
+"""Releases 1 and 2 succeeded one after the other, and release 2 runs."""
+
+
+def here(found: HostFacts, **service: Any) -> ConfiguredOnHost:
+    """Return the service on this host, with some of its settings changed."""
+    assert found.configuration
+    return ConfiguredOnHost.of(dataclasses.replace(SERVICE, **service), found, found.configuration)
 
 
 def plan(**changes: Any) -> Plan:

@@ -16,6 +16,7 @@ from deployctl.release.release import Release
 from deployctl.release.results import Health, State, StatusResult, UnfinishedRun
 from tests.unit import build
 from tests.unit.build import (
+    IN_ORDER,
     REPOSITORY,
     SERVICE,
     WEB,
@@ -36,7 +37,6 @@ def status(found: HostFacts) -> StatusResult:
     return drift.judge(found, SERVICE, "vps")
 
 
-IN_ORDER = facts(container(2), history=successes(1, 2), images=(image(1), image(2)))
 SECOND = container(2, id="c2", name="infra-web-2")
 
 

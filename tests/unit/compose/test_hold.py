@@ -1,4 +1,4 @@
-"""Holds: the reason, what the host answers, and what becomes of it."""
+"""Holds: what the host answers, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,14 @@ import pytest
 from deployctl import errors
 from deployctl.compose.hold import lifted_result, not_known, set_result
 from deployctl.compose.host.hold import Answer, read_answer
-from deployctl.errors import BusyError, HostError, UsageError
-from deployctl.release.hold import Hold, HoldOutcome, checked_reason
+from deployctl.errors import BusyError, HostError
+from deployctl.release.hold import Hold, HoldOutcome
 
 AUDIT = Hold("kim", "2025-11-23T10:00:00Z", "audit")
 
 
 def answer(outcome: str, before: Hold | None = None, now: Hold | None = None) -> Answer:
     return Answer(outcome, before, now, "null", None)
-
-
-@pytest.mark.parametrize(
-    "text", ["audit", "  ask kim: 12 %  ", "ä 日本 'quoted' \"too\"", "x" * 200]
-)
-def test_a_reason_is_taken_as_it_is_but_for_the_space_around_it(text: str) -> None:
-    assert checked_reason(text) == text.strip()
-
-
-@pytest.mark.parametrize(
-    "text", ["", "   ", "x" * 201, "a\nb", "a\x1b[2Jb", "a\0b", "a\u202eb", "a\u2028b", "a\ud800b"]
-)
-def test_a_reason_that_is_empty_long_or_not_to_be_shown_is_refused(text: str) -> None:
-    with pytest.raises(UsageError) as refused:
-        checked_reason(text)
-
-    assert refused.value.code == "reason-invalid"
-    assert refused.value.message.isprintable()
 
 
 def test_a_hold_that_was_set_says_what_was_there_before() -> None:

@@ -1,4 +1,4 @@
-"""What is decided before a run starts: what a failure puts back, what is kept, what is said."""
+"""What is decided before a run starts: what a failure puts back, and what is kept."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from typing import Any
 
 import pytest
 
-from deployctl.compose import plan as plan_module
 from deployctl.compose.facts import HostFacts
-from deployctl.compose.notes import notes as notes_of
-from deployctl.compose.plan import Plan, new_run_id
-from deployctl.compose.service import ConfiguredOnHost
+from deployctl.compose.plan import Plan, commands, new_run_id, plan_of
 from deployctl.release.origin import Origin
 from deployctl.release.record import STARTED
 from deployctl.release.reference import Reference
 from deployctl.release.release import Action
-from deployctl.release.results import Health, UnfinishedRun, is_run_id
+from deployctl.release.results import Health, is_run_id
 from tests.unit.build import (
     FILES,
+    IN_ORDER,
     NOW,
     REPOSITORY,
-    SERVICE,
     configuration,
     container,
     entry,
     facts,
+    here,
     image,
     recorded,
     release,
@@ -34,13 +32,8 @@ from tests.unit.build import (
 )
 
 
-def here(found: HostFacts, **service: Any) -> ConfiguredOnHost:
-    assert found.configuration
-    return ConfiguredOnHost.of(dataclasses.replace(SERVICE, **service), found, found.configuration)
-
-
 def plan(found: HostFacts, number: int = 3, action: Action = Action.DEPLOY, **service: Any) -> Plan:
-    return plan_module.plan_of(
+    return plan_of(
         here(found, **service),
         action,
         release(number),
@@ -50,13 +43,11 @@ def plan(found: HostFacts, number: int = 3, action: Action = Action.DEPLOY, **se
     )
 
 
-GOOD = facts(container(2), history=successes(1, 2), images=(image(1), image(2)))
-
 # ---------------------------------------------------------------- what a failure puts back
 
 
 def test_what_runs_and_is_healthy_is_put_back() -> None:
-    decided = plan(GOOD)
+    decided = plan(IN_ORDER)
 
     assert decided.previous == release(2)
     assert decided.previous_image == f"{REPOSITORY}:{tag(2)}"
@@ -64,7 +55,7 @@ def test_what_runs_and_is_healthy_is_put_back() -> None:
 
 
 def test_even_if_it_was_started_by_hand() -> None:
-    assert plan(dataclasses.replace(GOOD, containers=(container(9),))).previous_image == (
+    assert plan(dataclasses.replace(IN_ORDER, containers=(container(9),))).previous_image == (
         f"{REPOSITORY}:{tag(9)}"
     )
 
@@ -81,11 +72,11 @@ def test_even_if_it_was_started_by_hand() -> None:
     ],
 )
 def test_otherwise_the_last_success_is_put_back(runs: tuple[Any, ...]) -> None:
-    assert plan(dataclasses.replace(GOOD, containers=runs)).previous == release(2)
+    assert plan(dataclasses.replace(IN_ORDER, containers=runs)).previous == release(2)
 
 
 def test_nothing_is_put_back_where_the_last_success_is_gone_from_the_host() -> None:
-    decided = plan(dataclasses.replace(GOOD, containers=(), images=(image(1),)))
+    decided = plan(dataclasses.replace(IN_ORDER, containers=(), images=(image(1),)))
 
     assert decided.previous is None
     assert decided.previous_image == ""
@@ -98,17 +89,17 @@ def test_a_first_deploy_has_nothing_to_put_back() -> None:
 def test_the_kept_configuration_is_used_only_where_the_files_have_changed_since() -> None:
     changed = recorded(entry(1, 1), entry(2, 2, run="r2", files="00" * 32))
 
-    assert plan(dataclasses.replace(GOOD, history=changed)).previous_run == "r2"
+    assert plan(dataclasses.replace(IN_ORDER, history=changed)).previous_run == "r2"
 
 
 # ---------------------------------------------------------------- the rest of the plan
 
 
 def test_the_plan_names_what_the_decision_was_made_on() -> None:
-    decided = plan(GOOD)
+    decided = plan(IN_ORDER)
 
     assert decided.seen_containers == (container(2),)
-    assert decided.seen_history == GOOD.history.size
+    assert decided.seen_history == IN_ORDER.history.size
     assert decided.files == FILES
     assert decided.next_seq == 3
     assert decided.image == f"{REPOSITORY}:{tag(3)}"
@@ -117,7 +108,9 @@ def test_the_plan_names_what_the_decision_was_made_on() -> None:
 def test_runs_without_an_outcome_are_recorded_first() -> None:
     unfinished = recorded(entry(1, 1), entry(2, 2, STARTED, run="lost"))
 
-    assert [e.run for e in plan(dataclasses.replace(GOOD, history=unfinished)).found] == ["lost"]
+    assert [e.run for e in plan(dataclasses.replace(IN_ORDER, history=unfinished)).found] == [
+        "lost"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +124,7 @@ def test_runs_without_an_outcome_are_recorded_first() -> None:
 def test_an_unwell_container_of_the_same_release_is_made_anew(
     health: Health, number: int, recreate: bool
 ) -> None:
-    found = dataclasses.replace(GOOD, containers=(container(2, health=health),))
+    found = dataclasses.replace(IN_ORDER, containers=(container(2, health=health),))
 
     assert plan(found, number).recreate is recreate
 
@@ -139,13 +132,13 @@ def test_an_unwell_container_of_the_same_release_is_made_anew(
 def test_dependencies_that_are_not_there_are_started_first() -> None:
     needs = configuration(dependencies={"db": "service_healthy", "cache": ""})
     there = container(7, service="cache")
-    found = dataclasses.replace(GOOD, configuration=needs, containers=(container(2), there))
+    found = dataclasses.replace(IN_ORDER, configuration=needs, containers=(container(2), there))
 
     assert plan(found).dependencies == ("db",)
 
 
 def test_tags_that_a_rollback_needs_are_kept() -> None:
-    decided = plan(dataclasses.replace(GOOD, history=successes(1, 2, 3, 4, 2)), 5, keep=2)
+    decided = plan(dataclasses.replace(IN_ORDER, history=successes(1, 2, 3, 4, 2)), 5, keep=2)
 
     assert decided.keep_tags
     assert decided.keep_tags[0] == tag(5)
@@ -154,7 +147,7 @@ def test_tags_that_a_rollback_needs_are_kept() -> None:
 
 
 def test_where_the_next_rollback_goes_is_kept_too() -> None:
-    found = dataclasses.replace(GOOD, containers=(container(4),), history=successes(1, 2, 3, 4))
+    found = dataclasses.replace(IN_ORDER, containers=(container(4),), history=successes(1, 2, 3, 4))
 
     for number, below in ((3, 2), (2, 1)):
         decided = plan(found, number, keep=1, action=Action.ROLLBACK)
@@ -163,16 +156,16 @@ def test_where_the_next_rollback_goes_is_kept_too() -> None:
 
 
 def test_all_tags_are_kept_where_the_inventory_says_so() -> None:
-    assert plan(GOOD, keep=0).keep_tags is None
+    assert plan(IN_ORDER, keep=0).keep_tags is None
 
 
-# ---------------------------------------------------------------- dry run, notes
+# ---------------------------------------------------------------- dry run
 
 
 def test_a_dry_run_says_what_a_person_would_type() -> None:
     needs = configuration(dependencies={"db": ""})
-    said = plan_module.commands(
-        here(dataclasses.replace(GOOD, configuration=needs)), release(3), fetch=True
+    said = commands(
+        here(dataclasses.replace(IN_ORDER, configuration=needs)), release(3), fetch=True
     )
     compose = (
         f"IMAGE_TAG={tag(3)} docker compose -f compose/docker-compose.yml -f compose/web.yml up -d"
@@ -184,71 +177,7 @@ def test_a_dry_run_says_what_a_person_would_type() -> None:
         f"{compose} --no-recreate --no-build db",
         f"{compose} --no-deps --no-build --pull never web",
     )
-    assert len(plan_module.commands(here(GOOD), release(1), fetch=False)) == 2
-
-
-def test_nothing_remarkable_needs_no_notes() -> None:
-    assert notes_of(here(GOOD)) == ()
-
-
-def test_what_is_worth_knowing_is_noted() -> None:
-    found = dataclasses.replace(
-        GOOD,
-        history=recorded(entry(1, 1), entry(5, 2), entry(6, 3, STARTED, run="lost")),
-        free_kib=1000,
-    )
-    notes = "\n".join(notes_of(here(found)))
-
-    assert "history: the numbering is broken" in notes
-    assert "run lost" in notes
-    assert "0 MiB are free" in notes
-
-
-def test_runs_that_were_interrupted_are_noted_once_and_not_while_one_goes_on() -> None:
-    lines = [entry(seq, 1, STARTED, run=f"lost-{seq}") for seq in range(1, 400)]
-    found = dataclasses.replace(GOOD, history=recorded(*lines))
-
-    (note,) = notes_of(here(found))
-    assert note.startswith("399 runs were interrupted, the last of them run lost-399 (deploy of")
-    assert notes_of(here(dataclasses.replace(found, holder=UnfinishedRun()))) == ()
-
-
-def test_a_rollback_notes_unwell_dependencies_and_changed_files() -> None:
-    found = dataclasses.replace(
-        GOOD,
-        configuration=configuration(dependencies={"db": ""}),
-        containers=(container(2), container(7, service="db", health=Health.UNHEALTHY)),
-        history=recorded(entry(1, 1, files="00" * 32), entry(2, 2)),
-    )
-    target = found.history.entries[0]
-    notes = "\n".join(notes_of(here(found), target))
-
-    assert "dependency db is not healthy" in notes
-    assert f"have changed since {tag(1)}" in notes
-
-
-# ---------------------------------------------------------------- what runs here
-
-
-def test_a_healthy_recorded_release_with_todays_files_runs_already() -> None:
-    assert here(GOOD).runs_already(tag(2))
-    assert not here(GOOD).runs_already(tag(1))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"containers": (container(2, health=Health.UNHEALTHY),)},
-        {"containers": (container(2, image_id="sha256:other"),)},
-        {"containers": (container(2), container(2))},
-        {"containers": ()},
-        {"history": successes(1)},
-        {"history": recorded(entry(1, 2, files="00" * 32))},
-        {"history": recorded(entry(1, 2), entry(2, 3, STARTED))},
-    ],
-)
-def test_anything_else_is_deployed_again(changes: dict[str, Any]) -> None:
-    assert not here(dataclasses.replace(GOOD, **changes)).runs_already(tag(2))
+    assert len(commands(here(IN_ORDER), release(1), fetch=False)) == 2
 
 
 # ---------------------------------------------------------------- what a run is known by

@@ -5,12 +5,28 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from deployctl.compose.container import LocalImage
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
 from deployctl.compose.service import changes_since_made, containers_of, release_of
+from deployctl.release.record import STARTED
 from deployctl.release.reference import Reference
 from deployctl.release.release import Release
-from tests.unit.build import WEB, container, digest, facts, image_id, tag
+from deployctl.release.results import Health
+from tests.unit.build import (
+    IN_ORDER,
+    WEB,
+    container,
+    digest,
+    entry,
+    facts,
+    here,
+    image_id,
+    recorded,
+    successes,
+    tag,
+)
 
 
 def test_containers_are_one_release_or_none() -> None:
@@ -33,6 +49,27 @@ def test_containers_of_other_services_and_one_off_runs_do_not_count() -> None:
     assert len(containers_of(found, WEB, project="infra")) == 2
     assert containers_of(facts(), WEB) == ()
     assert containers_of(dataclasses.replace(found, containers=None), WEB) == ()
+
+
+def test_a_healthy_recorded_release_with_todays_files_runs_already() -> None:
+    assert here(IN_ORDER).runs_already(tag(2))
+    assert not here(IN_ORDER).runs_already(tag(1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"containers": (container(2, health=Health.UNHEALTHY),)},
+        {"containers": (container(2, image_id="sha256:other"),)},
+        {"containers": (container(2), container(2))},
+        {"containers": ()},
+        {"history": successes(1)},
+        {"history": recorded(entry(1, 2, files="00" * 32))},
+        {"history": recorded(entry(1, 2), entry(2, 3, STARTED))},
+    ],
+)
+def test_anything_else_is_deployed_again(changes: dict[str, Any]) -> None:
+    assert not here(dataclasses.replace(IN_ORDER, **changes)).runs_already(tag(2))
 
 
 # ---------------------------------------------------------------- dependencies
