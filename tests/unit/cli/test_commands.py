@@ -83,6 +83,9 @@ WRONG = [
     (("deploy", "worker", "latest"), errors.EXIT_REFUSED, "tag-refused"),
     (("rollback", "web", "v1.2.3"), errors.EXIT_REFUSED, "tag-refused"),
     (("deploy", "flux", tag(1)), errors.EXIT_REFUSED, "model-refused"),
+    (("rollback", "flux"), errors.EXIT_REFUSED, "model-refused"),
+    (("hold", "flux", "--reason", "audit"), errors.EXIT_REFUSED, "model-refused"),
+    (("unhold", "flux"), errors.EXIT_REFUSED, "model-refused"),
 ]
 
 

@@ -42,12 +42,65 @@ def test_a_success_is_its_history_line() -> None:
     assert ending.success_entry(ended("succeeded", end="ended"), ASKED) == found
 
 
-def test_a_release_that_was_put_back_is_exit_6_and_says_what_is_back() -> None:
-    found = error(ended("restored", reason="unhealthy"))
+@pytest.mark.parametrize(
+    ("events", "status", "state"),
+    [
+        pytest.param(
+            ended("restored"), errors.EXIT_RESTORED, f"{tag(1)} is back and healthy", id="put back"
+        ),
+        pytest.param(
+            ended("broken", restore_reason="up-failed"),
+            errors.EXIT_BROKEN,
+            "could not be put back either (docker compose up failed)",
+            id="could not be put back",
+        ),
+        pytest.param(
+            ended("broken", previous=None),
+            errors.EXIT_BROKEN,
+            "there was no earlier release",
+            id="a first deploy",
+        ),
+        pytest.param(ended("started", end="ended"), errors.EXIT_BROKEN, "not settled", id="killed"),
+        pytest.param(
+            ended("interrupted", end="ended"),
+            errors.EXIT_BROKEN,
+            "not settled",
+            id="killed, and recorded as such",
+        ),
+        pytest.param(
+            ended("succeeded", recorded=False),
+            errors.EXIT_BROKEN,
+            f"{tag(2)} runs",
+            id="a success that could not be recorded",
+        ),
+        pytest.param(
+            RunEvents(begun=True, end="ended"),
+            errors.EXIT_UNREACHABLE,
+            errors.UNTOUCHED,
+            id="begun, without a record",
+        ),
+        pytest.param(
+            RunEvents(end="ended"), errors.EXIT_UNREACHABLE, errors.UNTOUCHED, id="no record"
+        ),
+    ],
+)
+def test_a_run_that_did_not_succeed_says_how_the_host_stands(
+    events: RunEvents, status: int, state: str
+) -> None:
+    found = error(events)
 
-    assert found.exit_status == errors.EXIT_RESTORED
-    assert "its health check says unhealthy" in found.message
-    assert found.state == f"{tag(1)} is back and healthy"
+    assert found.exit_status == status
+    assert state in found.state
+
+
+def test_why_a_run_failed_is_told_in_words() -> None:
+    assert error(ended("restored", reason="unhealthy")).message.endswith(
+        ": its health check says unhealthy"
+    )
+
+
+def test_a_first_deploy_that_failed_offers_no_rollback() -> None:
+    assert "rollback" not in error(ended("broken", previous=None)).hint
 
 
 def test_a_release_that_was_too_slow_is_told_with_the_time_that_it_had() -> None:
@@ -70,43 +123,6 @@ def test_compose_files_that_changed_meanwhile_are_looked_at_by_check() -> None:
     assert error(RunEvents(end="changed", what="history")).hint.endswith(
         f"\ndeployctl status {WEB}"
     )
-
-
-def test_a_release_that_could_not_be_put_back_is_exit_7_and_says_why() -> None:
-    found = error(ended("broken", reason="exited", restore_reason="up-failed"))
-
-    assert found.exit_status == errors.EXIT_BROKEN
-    assert "could not be put back either (docker compose up failed)" in found.state
-
-
-def test_a_first_deploy_that_failed_is_exit_7_and_offers_no_rollback() -> None:
-    found = error(ended("broken", reason="exited", previous=None))
-
-    assert found.exit_status == errors.EXIT_BROKEN
-    assert "no earlier release" in found.state
-    assert "rollback" not in found.hint
-
-
-def test_a_run_that_was_killed_is_exit_7_and_says_that_nothing_is_settled() -> None:
-    for event in ("started", "interrupted"):
-        found = error(ended(event, end="ended"))
-        assert found.exit_status == errors.EXIT_BROKEN
-        assert "not settled" in found.state
-
-
-def test_a_success_that_could_not_be_recorded_is_no_success() -> None:
-    found = error(ended("succeeded", recorded=False))
-
-    assert found.exit_status == errors.EXIT_BROKEN
-    assert f"{tag(2)} runs" in found.state
-
-
-@pytest.mark.parametrize("begun", [True, False])
-def test_a_run_without_any_record_changed_nothing(begun: bool) -> None:
-    found = error(RunEvents(begun=begun, end="ended"))
-
-    assert found.exit_status == errors.EXIT_UNREACHABLE
-    assert found.state == errors.UNTOUCHED
 
 
 def test_the_line_of_another_run_is_not_this_ones_outcome() -> None:
