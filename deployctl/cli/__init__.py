@@ -21,7 +21,6 @@ from deployctl.cli.status import status
 app = typer.Typer(
     name="deployctl",
     cls=Program,
-    help="Deploy and roll back one Docker Compose service over SSH.",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -14,18 +14,11 @@ import typer
 
 from deployctl import errors, fleet
 from deployctl.errors import UsageError
-from deployctl.inventory import (
-    ComposeService,
-    Gates,
-    GitopsService,
-    Inventory,
-    load,
-    parse_duration,
-)
+from deployctl.inventory import ComposeService, Gates, GitopsService, Inventory, load
 from deployctl.render.output import Output
 
 if TYPE_CHECKING:
-    from deployctl.events import Event, Observer
+    from deployctl.events import Observer
     from deployctl.inventory import Host
 
 _Answer = TypeVar("_Answer")
@@ -61,7 +54,7 @@ class Call:
     def observer(self) -> Observer:
         """Hears the steps of a question, which shows them only to whoever wants to see them."""
         if not self._verbose:
-            return self.output.observer(_ignore)
+            return self.output.observer(lambda _: None)
         from deployctl.render.terminal.progress import Progress
 
         return self.output.observer(Progress(sys.stderr, os.environ, verbose=True))
@@ -111,10 +104,6 @@ class Call:
         return [(host, by_host[host.name]) for host in read.resolve_hosts(names)]
 
 
-def _ignore(_: Event) -> None:
-    pass
-
-
 def _read_inventory(path: str) -> Inventory:
     """Read the inventory, with the values of this process's environment.
 
@@ -153,17 +142,6 @@ def with_key(gates: Gates) -> Gates:
             hint="name the file that cosign generate-key-pair calls cosign.pub",
         ) from None
     return replace(gates, signature=replace(signature, key=key, key_file=""))
-
-
-def seconds(text: str | None) -> float:
-    """Return a duration given as an option, in seconds; None: it was not given."""
-    if text is None:
-        return 0.0
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        hint = "say how long to wait at most, like --wait 10m"
-        raise UsageError("wait-invalid", f"--wait {text!r}: {error}", hint=hint) from None
 
 
 def end_with(status_: int) -> None:

@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from deployctl import fleet, gitops
-from deployctl.cli.context import Call, end_with, seconds, with_key
-from deployctl.cli.options import DryRunOption, HostOption, ServiceArgument, WaitOption, takes_call
+from deployctl.cli.context import Call, end_with, with_key
+from deployctl.cli.options import (
+    DryRunOption,
+    HostOption,
+    ServiceArgument,
+    WaitOption,
+    seconds_of,
+    takes_call,
+)
 from deployctl.cli.requester import origin, workflow_event
 from deployctl.inventory import ComposeService, GitopsService
 
@@ -54,7 +61,7 @@ def deploy(
     rules = with_key(rules)
     if wanted.registry and not dry_run:
         wanted.registry.require()
-    patience = seconds(wait)
+    patience = seconds_of(wait)
     hosts = call.hosts_of(wanted, host)
 
     from deployctl.compose.deploy import deploy

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from deployctl.cli.context import Call
-from deployctl.errors import DeployctlError
-from deployctl.inventory import Inventory, load
+from deployctl.errors import DeployctlError, UsageError
+from deployctl.inventory import Inventory, load, parse_duration
 
 _DEFAULT_INVENTORY = "inventory.toml"
 
@@ -100,6 +100,17 @@ WaitOption = Annotated[
         help="Wait so long for another run to end, instead of exit status 5.",
     ),
 ]
+
+
+def seconds_of(wait: str | None) -> float:
+    """Return what --wait says, in seconds; None: it was not given."""
+    if wait is None:
+        return 0.0
+    try:
+        return parse_duration(wait)
+    except ValueError as error:
+        hint = "say how long to wait at most, like --wait 10m"
+        raise UsageError("wait-invalid", f"--wait {wait!r}: {error}", hint=hint) from None
 
 
 def takes_call(command: Callable[..., None]) -> Callable[..., None]:

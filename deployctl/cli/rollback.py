@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from deployctl import fleet, gitops
-from deployctl.cli.context import Call, end_with, seconds
-from deployctl.cli.options import DryRunOption, HostOption, ServiceArgument, WaitOption, takes_call
+from deployctl.cli.context import Call, end_with
+from deployctl.cli.options import (
+    DryRunOption,
+    HostOption,
+    ServiceArgument,
+    WaitOption,
+    seconds_of,
+    takes_call,
+)
 from deployctl.cli.requester import origin, workflow_event
 from deployctl.inventory import ComposeService, GitopsService
 
@@ -43,7 +50,7 @@ def rollback(
                 raise gitops.refusal(wanted)
     if tag is not None:
         gates.tag_is_immutable(tag, rules)
-    patience = seconds(wait)
+    patience = seconds_of(wait)
     hosts = call.hosts_of(wanted, host)
 
     from deployctl.compose.request import RollbackRequest

@@ -220,16 +220,9 @@ def _status(row: StatusResult) -> _Object:
         "state": row.state.value,
         "running": _release(row.running),
         "recorded": _release(row.recorded),
-        "health": _optional(row.health),
-        "revision": _optional(row.revision),
-        "since": _optional(row.since),
-        "deployed_at": _optional(row.deployed_at),
-        "deployed_by": _optional(row.deployed_by),
-        "run_url": _optional(row.run_url),
+        **_optionals(row, "health", "revision", "since", "deployed_at", "deployed_by", "run_url"),
         "rollback": rollback,
-        "rollback_refusal": _optional(row.rollback_refusal),
-        "hold": _optional(row.hold),
-        "busy": _optional(row.busy),
+        **_optionals(row, "rollback_refusal", "hold", "busy"),
         "run_in_progress": _unfinished(row.run_in_progress),
         "interrupted_run": _unfinished(row.interrupted_run),
         "notes": list(row.notes),
@@ -240,10 +233,7 @@ def _status(row: StatusResult) -> _Object:
 
 
 def _unfinished(run: UnfinishedRun | None) -> _Object | None:
-    if run is None:
-        return None
-    names = ("run", "action", "service", "tag", "by", "since")
-    return {name: _optional(getattr(run, name)) for name in names}
+    return _optionals(run, "run", "action", "service", "tag", "by", "since") if run else None
 
 
 def _container(container: Container) -> _Object:
@@ -316,12 +306,7 @@ def _recorded_run(run: RecordedRun) -> _Object:
         "release": _release(run.release),
         "previous": _release(run.previous),
         "outcome": run.outcome.value,
-        "reason": _optional(run.reason),
-        "by": _optional(run.by),
-        "source": _optional(run.source),
-        "run_url": _optional(run.run_url),
-        "started_at": _optional(run.started_at),
-        "ended_at": _optional(run.ended_at),
+        **_optionals(run, "reason", "by", "source", "run_url", "started_at", "ended_at"),
         "seconds": _number(run.seconds),
     }
 
@@ -356,6 +341,11 @@ def _finding(finding: Finding) -> _Object:
 
 def _text(value: object) -> str | None:
     return _optional(value) if isinstance(value, str) else None
+
+
+def _optionals(value: object, *names: str) -> _Object:
+    """Return texts of a value by their names; null: not known."""
+    return {name: _optional(getattr(value, name)) for name in names}
 
 
 def _optional(text: str) -> str | None:

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from deployctl import workflow_events
 from deployctl.errors import EXIT_OK, DeployctlError
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from deployctl.release.results import HistoryResult, RolloutResult, StatusResult
     from deployctl.render import json
     from deployctl.render import sarif as sarif_log
-    from deployctl.render.github.job import GithubJob
+    from deployctl.render.github import job as github_job
     from deployctl.render.terminal import (
         check_table,
         error_lines,
@@ -49,6 +49,7 @@ else:
     sarif_log = Later("deployctl.render.sarif")
     check_table = Later("deployctl.render.terminal.check_table")
     error_lines = Later("deployctl.render.terminal.error_lines")
+    github_job = Later("deployctl.render.github.job")
     history_table = Later("deployctl.render.terminal.history_table")
     hold_lines = Later("deployctl.render.terminal.hold_lines")
     lint_lines = Later("deployctl.render.terminal.lint_lines")
@@ -84,9 +85,10 @@ class Output:
         self._environment = environment
         self._out = out or sys.stdout
         self._err = err or sys.stderr
-        self._unwritten: _Unwritten | None = None
+        # Why an answer could not be written, or not all of it, and where.
+        self._unwritten: tuple[OSError, str] | None = None
         in_workflow = github and workflow_events.in_workflow(environment)
-        self._job = _github_job(environment, self._err) if in_workflow else None
+        self._job = github_job.GithubJob(environment, self._err) if in_workflow else None
         self._publication = Publication(environment, inventory)
 
     def observer(self, observer: Observer) -> Observer:
@@ -185,7 +187,7 @@ class Output:
     def _show(
         self,
         *,
-        job: Callable[[GithubJob], None] | None = None,
+        job: Callable[[github_job.GithubJob], None] | None = None,
         document: Callable[[], str],
         text: Callable[[Page], None] | None = None,
     ) -> None:
@@ -217,7 +219,7 @@ class Output:
         except BrokenPipeError:
             discard(self._out)
         except OSError as error:
-            self._unwritten = _Unwritten(error, place_of(self._out))
+            self._unwritten = (error, place_of(self._out))
             discard(self._out)
 
     def _changed(self, exit_status: int, service: str) -> int:
@@ -251,19 +253,6 @@ class Output:
         from deployctl.render.terminal.page import Page
 
         return Page.of(stream, self._environment)
-
-
-class _Unwritten(NamedTuple):
-    """Why an answer could not be written, or not all of it, and where."""
-
-    error: OSError
-    place: str
-
-
-def _github_job(environment: Mapping[str, str], log: TextIO) -> GithubJob:
-    from deployctl.render.github.job import GithubJob
-
-    return GithubJob(environment, log)
 
 
 def _now() -> datetime:

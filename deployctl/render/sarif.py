@@ -17,7 +17,6 @@ _SCHEMA = (
 
 def sarif(report: Report) -> str:
     """Return the findings as a SARIF 2.1.0 log, which GitHub's code scanning reads."""
-    rules = list(RULES.values())
     log = {
         "$schema": _SCHEMA,
         "version": "2.1.0",
@@ -27,11 +26,11 @@ def sarif(report: Report) -> str:
                     "driver": {
                         "name": "deployctl",
                         "version": __version__,
-                        "rules": [_rule(rule) for rule in rules],
+                        "rules": [_rule(rule) for rule in RULES.values()],
                     }
                 },
                 "columnKind": "unicodeCodePoints",
-                "results": [_result(each, rules) for each in report.findings],
+                "results": [_result(each) for each in report.findings],
             }
         ],
     }
@@ -47,11 +46,11 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, rules: list[Rule]) -> dict[str, Any]:
+def _result(finding: Finding) -> dict[str, Any]:
     place = finding.place
     return {
         "ruleId": finding.rule,
-        "ruleIndex": [rule.id for rule in rules].index(finding.rule),
+        "ruleIndex": list(RULES).index(finding.rule),
         "level": "warning",
         "message": {"text": safe(f"{finding.reason}. Fix: {finding.fix}")},
         "locations": [

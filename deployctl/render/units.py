@@ -92,6 +92,6 @@ def short_id(identifier: str) -> str:
     return safe(identifier.removeprefix("sha256:"), limit=64)[:_SHORT_ID] or NOTHING
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: int, one: str) -> str:
     """Return "1 container" or "3 containers"."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deployctl.errors import HostError
@@ -81,24 +82,20 @@ def _connect_through_jumps(
 
 def _dial(target: Target, via: Any, early: EarlyConnection) -> Dial:
     """Return the function that makes one more raw connection to a machine."""
-    endpoint = target.endpoint
-
-    def tcp() -> Any:
-        try:
-            ready = early.take(endpoint.hostname, endpoint.port)
-            return ready or open_tcp(endpoint.hostname, endpoint.port, target.timeout)
-        except (OSError, UnicodeError) as error:
-            raise failures.dial_error(endpoint, error, target.timeout) from error
-
-    def tunnel() -> Any:
-        return _open_tunnel(via, target)
-
-    def command() -> Any:
-        return CommandSocket(target.proxy_command or "")
-
     if via is not None:
-        return tunnel
-    return command if target.proxy_command else tcp
+        return partial(_open_tunnel, via, target)
+    if target.proxy_command:
+        return partial(CommandSocket, target.proxy_command)
+    return partial(_open_tcp, target, early)
+
+
+def _open_tcp(target: Target, early: EarlyConnection) -> Any:
+    endpoint = target.endpoint
+    try:
+        ready = early.take(endpoint.hostname, endpoint.port)
+        return ready or open_tcp(endpoint.hostname, endpoint.port, target.timeout)
+    except (OSError, UnicodeError) as error:
+        raise failures.dial_error(endpoint, error, target.timeout) from error
 
 
 def _open_tunnel(via: Any, target: Target) -> Any:

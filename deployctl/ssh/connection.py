@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import Self
 
 from deployctl.inventory import Host
 from deployctl.ssh.command import Command, Completed
 from deployctl.ssh.connect import connect
+from deployctl.ssh.execution import OnLine
 from deployctl.ssh.session import Session
-
-OnLine: TypeAlias = Callable[[bytes], bytes | None]
 
 
 @dataclass

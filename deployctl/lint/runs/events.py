@@ -77,9 +77,8 @@ def other_events(
     for trigger in workflow.triggers.values():
         yield from _events_of(trigger, branch, refs)
     if workflow.is_only_called:
-        for event in ("push", "workflow_dispatch"):
+        for event in ("push", "workflow_dispatch", "pull_request"):
             yield from _events_of(Trigger(event, {}), branch, refs)
-        yield from _events_of(Trigger("pull_request", {}), branch, refs)
 
 
 def _events_of(trigger: Trigger, branch: str, refs: list[str]) -> Iterator[Scenario]:

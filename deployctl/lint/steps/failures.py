@@ -7,8 +7,7 @@ from deployctl.lint.shell.commands import ShellCommand
 
 def failure_ignored(command: ShellCommand, script: tuple[ShellCommand, ...], shell: str) -> str:
     """Say why a command's failure does not end its step; empty: it does."""
-    fails = {"exit", "false", "return"}
-    if command.following == "||" and not _fails(command.fallback, fails):
+    if command.following == "||" and not _fails(command.fallback):
         return f"`|| {command.fallback[0] if command.fallback else ''}` lets its failure pass"
     if command.tested:
         return "as a condition of the script, its failure ends nothing"
@@ -22,8 +21,8 @@ def failure_ignored(command: ShellCommand, script: tuple[ShellCommand, ...], she
     return ""
 
 
-def _fails(words: tuple[str, ...], fails: set[str]) -> bool:
-    return bool(words) and words[0] in fails and words[1:2] != ("0",)
+def _fails(words: tuple[str, ...]) -> bool:
+    return words[:1] in {("exit",), ("false",), ("return",)} and words[1:2] != ("0",)
 
 
 def _pipefail(script: tuple[ShellCommand, ...], shell: str) -> bool:

@@ -10,7 +10,6 @@ from deployctl.release import suggest
 from deployctl.release.reference import is_digest
 
 if TYPE_CHECKING:
-    from deployctl.errors import DeployctlError
     from deployctl.release.results import HostOutcome, RolloutResult, StatusResult
 
 NAMES = ("tag", "previous-tag", "digest", "outcome", "run", "exit-status")
@@ -72,17 +71,13 @@ def of_ending(exit_status: int) -> dict[str, str]:
 def _of_host(outcome: HostOutcome) -> dict[str, str]:
     run = outcome.result
     if run is None:
-        return _of_error(outcome.error)
+        return outcome.error.about if outcome.error else {}
     return {
         "tag": run.release.tag,
         "previous-tag": run.previous.tag if run.previous else "",
         "digest": run.release.digest,
         "run": run.run,
     }
-
-
-def _of_error(error: DeployctlError | None) -> dict[str, str]:
-    return error.about if error else {}
 
 
 def _tag(text: str) -> str:

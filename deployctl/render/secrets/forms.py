@@ -11,116 +11,53 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 Span = tuple[int, int]
 """Where a secret stands in a line: start and end."""
 
 
-class Token(NamedTuple):
-    """A token that is known by its form.
-
-    Attributes:
-        name: whose it is.
-        pattern: the whole of it.
-        source: where its maker says so.
-    """
-
-    name: str
-    pattern: str
-    source: str
-
-
 TOKENS = (
-    Token(
-        "GitHub",
-        r"(?:gh[pousr]_|github_pat_)\w{16,}+",
-        "https://github.blog/engineering/platform-security/"
-        "behind-githubs-new-authentication-token-formats/",
-    ),
-    Token(
-        "GitLab",
-        r"gl(?:pat|oas|dt|rtr?|cbt|ptt|ft|imt|agent|soat|ffct)-[\w.-]{16,}+",
-        "https://docs.gitlab.com/security/tokens/#token-prefixes",
-    ),
-    Token(
-        "AWS access key id",
-        r"(?:AKIA|ASIA)[A-Z2-7]{16}",
-        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
-    ),
-    Token(
-        "Google API key",
-        r"AIza[\w-]{35}",
-        "https://cloud.google.com/docs/authentication/api-keys",
-    ),
-    Token(
-        "Google OAuth",
-        r"(?:ya29\.|GOCSPX-)[\w-]{20,}+",
-        "https://developers.google.com/identity/protocols/oauth2",
-    ),
-    Token(
-        "Slack",
-        r"x(?:ox[a-z]|app)-[\w-]{10,}+",
-        "https://docs.slack.dev/authentication/tokens",
-    ),
-    Token(
-        "Stripe",
-        r"(?:[sr]k_(?:live|test)|whsec)_\w{16,}+",
-        "https://docs.stripe.com/keys",
-    ),
-    Token(
-        "npm",
-        r"npm_[A-Za-z0-9]{36}",
-        "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/",
-    ),
-    Token("PyPI", r"pypi-[\w-]{40,}+", "https://pypi.org/help/#apitoken"),
-    Token(
-        "Docker Hub",
-        r"dckr_(?:pat|oat)_[\w-]{16,}+",
-        "https://docs.docker.com/security/access-tokens/",
-    ),
-    Token(
-        "SendGrid",
-        r"SG\.[\w-]{16,64}\.[\w-]{16,}+",
-        "https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys",
-    ),
-    Token(
-        "Telegram bot",
-        r"[0-9]{8,10}:[\w-]{35}(?![\w-])",
-        "https://core.telegram.org/bots/api#authorizing-your-bot",
-    ),
-    Token(
-        "HashiCorp Vault",
-        r"hv[sbr]\.[\w-]{24,}+",
-        "https://developer.hashicorp.com/vault/docs/concepts/tokens",
-    ),
-    Token("OpenAI, Anthropic", r"sk-[\w-]{20,}+", "https://platform.openai.com/docs/api-reference"),
-    Token(
-        "Hugging Face", r"hf_[A-Za-z0-9]{30,}+", "https://huggingface.co/docs/hub/security-tokens"
-    ),
-    Token(
-        "DigitalOcean",
-        r"do[opr]_v1_[0-9a-f]{64}",
-        "https://docs.digitalocean.com/reference/api/create-personal-access-token/",
-    ),
-    Token(
-        "age",
-        r"AGE-SECRET-KEY-1[0-9A-Z]{50,}+",
-        "https://github.com/C2SP/C2SP/blob/main/age.md",
-    ),
+    # GitHub: https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+    r"(?:gh[pousr]_|github_pat_)\w{16,}+",
+    # GitLab: https://docs.gitlab.com/security/tokens/#token-prefixes
+    r"gl(?:pat|oas|dt|rtr?|cbt|ptt|ft|imt|agent|soat|ffct)-[\w.-]{16,}+",
+    # AWS access key id: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+    r"(?:AKIA|ASIA)[A-Z2-7]{16}",
+    # Google API key: https://cloud.google.com/docs/authentication/api-keys
+    r"AIza[\w-]{35}",
+    # Google OAuth: https://developers.google.com/identity/protocols/oauth2
+    r"(?:ya29\.|GOCSPX-)[\w-]{20,}+",
+    # Slack: https://docs.slack.dev/authentication/tokens
+    r"x(?:ox[a-z]|app)-[\w-]{10,}+",
+    # Stripe: https://docs.stripe.com/keys
+    r"(?:[sr]k_(?:live|test)|whsec)_\w{16,}+",
+    # npm: https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/
+    r"npm_[A-Za-z0-9]{36}",
+    # PyPI: https://pypi.org/help/#apitoken
+    r"pypi-[\w-]{40,}+",
+    # Docker Hub: https://docs.docker.com/security/access-tokens/
+    r"dckr_(?:pat|oat)_[\w-]{16,}+",
+    # SendGrid: https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys
+    r"SG\.[\w-]{16,64}\.[\w-]{16,}+",
+    # Telegram bot: https://core.telegram.org/bots/api#authorizing-your-bot
+    r"[0-9]{8,10}:[\w-]{35}(?![\w-])",
+    # HashiCorp Vault: https://developer.hashicorp.com/vault/docs/concepts/tokens
+    r"hv[sbr]\.[\w-]{24,}+",
+    # OpenAI, Anthropic: https://platform.openai.com/docs/api-reference
+    r"sk-[\w-]{20,}+",
+    # Hugging Face: https://huggingface.co/docs/hub/security-tokens
+    r"hf_[A-Za-z0-9]{30,}+",
+    # DigitalOcean: https://docs.digitalocean.com/reference/api/create-personal-access-token/
+    r"do[opr]_v1_[0-9a-f]{64}",
+    # age: https://github.com/C2SP/C2SP/blob/main/age.md
+    r"AGE-SECRET-KEY-1[0-9A-Z]{50,}+",
     # {" in base64url; cut off behind any of its parts, it is as good as whole.
-    Token(
-        "JSON Web Token",
-        r"eyJ[\w-]{14,}+={0,2}(?:\.[\w-]*+){0,4}",
-        "https://www.rfc-editor.org/rfc/rfc7515#section-3.1",
-    ),
-    Token(
-        "a private key in base64",
-        r"LS0tLS1CRUdJTi[\w+/=-]{16,}+",
-        "https://www.rfc-editor.org/rfc/rfc7468#section-2",
-    ),
+    # JSON Web Token: https://www.rfc-editor.org/rfc/rfc7515#section-3.1
+    r"eyJ[\w-]{14,}+={0,2}(?:\.[\w-]*+){0,4}",
+    # a private key in base64: https://www.rfc-editor.org/rfc/rfc7468#section-2
+    r"LS0tLS1CRUdJTi[\w+/=-]{16,}+",
 )
-_TOKENS = re.compile(rf"(?<![A-Za-z0-9_])(?:{'|'.join(token.pattern for token in TOKENS)})")
+_TOKENS = re.compile(rf"(?<![A-Za-z0-9_])(?:{'|'.join(TOKENS)})")
 
 
 def tokens(line: str) -> Iterator[Span]:

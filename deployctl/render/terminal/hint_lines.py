@@ -24,19 +24,16 @@ def write_hint(page: Page, head: Piece, text: str, *, indent: int) -> None:
     if not text.strip():
         return
     prose, commands = Hint.of(text)
+    width = columns(head if isinstance(head, str) else head[0])
     if prose:
         page.text(head, prose, indent=indent)
-    elif len(commands) == 1 and _fits(page, commands[0], _width(head)):
+    elif len(commands) == 1 and _fits(page, commands[0], width):
         page.line(head, commands[0])
         return
     else:
         page.line(head)
     for command in commands:
         page.line(" " * (indent if _fits(page, command, indent) else 2), command)
-
-
-def _width(head: Piece) -> int:
-    return columns(head if isinstance(head, str) else head[0])
 
 
 def _fits(page: Page, command: str, indent: int) -> bool:

@@ -60,11 +60,6 @@ def terminal_width(stream: TextIO, environment: Mapping[str, str]) -> int:
     return max(own, _NARROWEST) if own else _STANDARD_WIDTH
 
 
-def styled(text: str, style: str) -> str:
-    """Return a text with its style switched on before and off behind it."""
-    return f"\x1b[{style}m{text}\x1b[0m" if style and text else text
-
-
 class Page:
     """Writes lines to one stream, in what it can show.
 
@@ -137,4 +132,4 @@ class Page:
 
     def _paint(self, text: str, style: str) -> str:
         text = self.encodable(text)
-        return styled(text, style) if self.color else text
+        return f"\x1b[{style}m{text}\x1b[0m" if self.color and style and text else text

@@ -29,7 +29,6 @@ from deployctl.render.units import duration, plural, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
     from typing import Self
 
     from deployctl.render.terminal.live import LiveLine
@@ -153,16 +152,11 @@ class Progress:
             self._quietly(self._live.start)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             with self._lock:
                 for host in list(self._steps):
-                    self._end_step(host, well=error is None)
+                    self._end_step(host, well=kind is None)
         finally:  # a second Ctrl-C must not leave the terminal without a cursor
             if self._live:
                 self._quietly(self._live.stop)
@@ -192,7 +186,7 @@ class Progress:
                 case ConnectionBack():
                     self._find_again(event.host)
                 case Notice():
-                    self._notice(event)
+                    self._note(event.host, self._page.show(event.text))
 
     def _begin_step(self, event: StepStarted) -> None:
         detail = self._page.show(event.detail, limit=LONGEST_NAME)
@@ -275,9 +269,6 @@ class Progress:
 
     def _host(self, host: str) -> list[Piece]:
         return [(f"{self._page.show(host)}: ", BOLD)] if self._named else []
-
-    def _notice(self, notice: Notice) -> None:
-        self._note(notice.host, self._page.show(notice.text))
 
     def _note(self, host: str, text: str) -> None:
         indent = len("note: ") + (columns(self._page.show(f"{host}: ")) if self._named else 0)

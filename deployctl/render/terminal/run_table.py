@@ -20,14 +20,7 @@ if TYPE_CHECKING:
     from deployctl.render.terminal.page import Page
     from deployctl.render.terminal.table import Cell
 
-_STYLES = {
-    RunOutcome.SUCCEEDED: GREEN,
-    RunOutcome.RESTORED: YELLOW,
-    RunOutcome.BROKEN: RED,
-    RunOutcome.INTERRUPTED: YELLOW,
-    RunOutcome.IN_PROGRESS: YELLOW,
-    RunOutcome.UNKNOWN: YELLOW,
-}
+_STYLES = {RunOutcome.SUCCEEDED: GREEN, RunOutcome.BROKEN: RED}  # others are neither
 _LONGEST_REMARK = 400
 
 
@@ -80,7 +73,7 @@ def _cells(page: Page, host: str, run: RecordedRun, now: datetime) -> dict[str, 
     return {
         "HOST": cell(page, host, BOLD),
         "WHEN": cell(page, ago(run.at, now) if page.width else stamp(run.at)),
-        "OUTCOME": cell(page, run.outcome.value, _STYLES[run.outcome]),
+        "OUTCOME": cell(page, run.outcome.value, _STYLES.get(run.outcome, YELLOW)),
         "ACTION": cell(page, run.action),
         "SERVICE": cell(page, run.service),
         "TAG": cell(page, run.release.tag),

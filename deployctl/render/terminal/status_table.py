@@ -31,14 +31,9 @@ _COLUMNS = (
     Column("BY", importance=2),
     Column("ROLLBACK TO", importance=4),
 )
+# All others are neither well nor broken.
 _STYLES = {
     State.IN_SYNC: GREEN,
-    State.UNTRACKED: YELLOW,
-    State.UNREADABLE: YELLOW,
-    State.MOVED: YELLOW,
-    State.MIXED: YELLOW,
-    State.INTERRUPTED: YELLOW,
-    State.DEPLOYING: YELLOW,
     State.UNHEALTHY: RED,
     State.NOT_RUNNING: RED,
     State.UNREACHABLE: RED,
@@ -97,7 +92,7 @@ def _cells(page: Page, row: StatusResult, now: datetime) -> list[Cell]:
         cell(page, row.host, BOLD),
         cell(page, row.service),
         cell(page, row.running.tag if row.running else ""),
-        cell(page, state, _STYLES[row.state]),
+        cell(page, state, _STYLES.get(row.state, YELLOW)),
         cell(page, row.health, "" if row.health in {"", "healthy"} else YELLOW),
         cell(page, ago(row.since, now) if page.width else stamp(row.since), DIM),
         cell(page, _by(row), DIM),

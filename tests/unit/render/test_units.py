@@ -107,8 +107,8 @@ def test_short_ids_are_twelve_digits() -> None:
 
 
 def test_plurals() -> None:
-    assert [plural(1, "host"), plural(2, "host"), plural(0, "entry", "entries")] == [
+    assert [plural(1, "host"), plural(2, "host"), plural(0, "host")] == [
         "1 host",
         "2 hosts",
-        "0 entries",
+        "0 hosts",
     ]

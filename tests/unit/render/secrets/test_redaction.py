@@ -235,10 +235,9 @@ def test_what_stands_around_a_secret_stays(line: str, said: str) -> None:
     assert redact([line]) == (said,)
 
 
-@pytest.mark.parametrize("token", secret_forms.TOKENS, ids=lambda token: token.name)
-def test_each_form_of_a_token_has_a_sample_and_a_source(token: secret_forms.Token) -> None:
-    assert any(re.fullmatch(token.pattern, sample) for sample in TOKENS)
-    assert token.source.startswith("https://")
+@pytest.mark.parametrize("form", secret_forms.TOKENS)
+def test_each_form_of_a_token_has_a_sample(form: str) -> None:
+    assert any(re.fullmatch(form, sample) for sample in TOKENS)
 
 
 @pytest.mark.parametrize(
