@@ -19,6 +19,7 @@ _BLOCK = re.compile(
     re.DOTALL,
 )
 _BEGIN = re.compile(rf"{_DASHES}\s*BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_PATH = re.compile(r"^(~|\.{0,2})/[^\s]+$")
 _PUBLIC = re.compile(
     r"^(ssh-|ecdsa-sha2-|sk-)\S+\s+AAAA|BEGIN (SSH2 |RSA )?PUBLIC KEY|BEGIN CERTIFICATE"
 )
@@ -112,6 +113,12 @@ def _refuse_other_things(text: str, source: str) -> None:
             source,
             "holds a key in PuTTY's format",
             "convert it: puttygen key.ppk -O private-openssh -o key",
+        )
+    if _PATH.match(text):
+        _refuse(
+            source,
+            "holds a path, not the key itself",
+            "for a file use `identity_file`; in a secret, paste the file's content",
         )
 
 

@@ -149,6 +149,8 @@ def _refusal(text: str, passphrase: str | None = None) -> HostError:
         ("-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----", "PUBLIC", "without .pub"),
         ("-----BEGIN CERTIFICATE-----\nMCow\n-----END CERTIFICATE-----", "certificate", ".pub"),
         ("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none", "PuTTY", "puttygen"),
+        ("~/.ssh/id_ed25519", "holds a path", "identity_file"),
+        ("/home/me/.ssh/id_ed25519", "holds a path", "identity_file"),
         ("hunter2", "is not a private key", "whole private key file"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----", "is cut off", "whole file"),
         (GOOD[:200], "is cut off", "whole file"),
