@@ -181,6 +181,8 @@ def printed(tree: Expression) -> str:
             text = operator.join(f"({printed(each)})" for each in operands)
         case Compare(operator, left, right):
             text = f"({printed(left)}) {operator} ({printed(right)})"
+        case Joined():
+            raise AssertionError(tree)  # is a text with expressions in it, and none itself
     return text
 
 

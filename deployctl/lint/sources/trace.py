@@ -11,12 +11,15 @@ from dataclasses import dataclass, field, replace
 from deployctl.lint.expressions.parser import parse
 from deployctl.lint.expressions.template import whole
 from deployctl.lint.expressions.tree import (
+    Access,
     And,
     Call,
     Compare,
     Expression,
+    Filter,
     Joined,
     Literal,
+    Name,
     Not,
     Or,
     Path,
@@ -102,10 +105,11 @@ class _Tracer:
                 return self._assembled(pieces, scope)
             case Not() | Compare():
                 return self.found(Kind.LITERAL, "true or false")
-        names = path(expression)
-        if names is None:
-            return self.found(Kind.FOREIGN, "a value that is chosen at run time")
-        return self._named(names, scope)
+            case Name() | Access() | Filter():
+                names = path(expression)
+                if names is None:
+                    return self.found(Kind.FOREIGN, "a value that is chosen at run time")
+                return self._named(names, scope)
 
     def _assembled(self, pieces: tuple[Expression, ...], scope: Scope) -> list[Source]:
         variable = [each for each in pieces if not isinstance(each, Literal)]

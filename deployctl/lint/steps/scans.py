@@ -56,6 +56,8 @@ def _scans_of_action(step: Step) -> Iterator[Scan]:
                 yield Scan(step.place)
         case "snyk/actions/docker":
             yield Scan(step.place)
+        case _:
+            pass  # no scan of an image
 
 
 def _with_exit_code(step: Step, none: set[str]) -> Scan:
