@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def probe(
     connection: Connection, service: ComposeService, observer: Observer, *, change: bool
 ) -> bytes:
-    """Return what the probe says, for facts.read_probe.
+    """Return what the probe says, for host.probe.read_probe.
 
     Args:
         connection: to the host.

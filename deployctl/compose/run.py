@@ -129,7 +129,7 @@ def watch_again(
 
 
 def _begin(connection: Connection, plan: Plan, listener: _Listener, observer: Observer) -> None:
-    """Send the  What it said is in the listener, also when the connection broke."""
+    """Send the transaction. What it said is in the listener, also when the connection broke."""
     command = begin_command(plan)
     limit = begin_limit(plan)
     try:
