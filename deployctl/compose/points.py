@@ -472,10 +472,10 @@ def _ruled(subject: Subject, check: str, said: str) -> Iterator[CheckFinding]:
 def _judged(check: str, gate: Callable[[], GateResult]) -> CheckFinding:
     """What a gate says."""
     try:
-        verdict = gate()
+        result = gate()
     except DeployctlError as error:
         return _problem(check, error)
-    return _ok(check, verdict.evidence)
+    return _ok(check, result.evidence)
 
 
 def _ok(check: str, message: str) -> CheckFinding:

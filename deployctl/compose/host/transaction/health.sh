@@ -8,7 +8,7 @@ wait_until_healthy() {
     seen=
     while :; do
         look
-        case $verdict in
+        case $health_now in
             ready)
                 if stayed_up; then
                     event "{\"event\":\"well\",\"what\":\"$health_known\"}"
@@ -17,7 +17,7 @@ wait_until_healthy() {
                 ;;
             waiting) seen= ;;
             *)
-                fail "$verdict"
+                fail "$health_now"
                 return 1
                 ;;
         esac
@@ -39,9 +39,9 @@ stayed_up() {
     [ "$(($(uptime) - seen_since))" -ge "$stable_needed" ]
 }
 
-# Sets verdict to ready, waiting or the reason of a failure, from one look at the containers.
+# Sets health_now to ready, waiting or the reason of a failure, from one look at the containers.
 look() {
-    verdict=waiting
+    health_now=waiting
     state_now=$(service_state) || return 0
     containers=0
     stable_needed=$stable_checked
@@ -56,7 +56,7 @@ $state_now
 STATE
     # Fewer than asked for: they may still be on their way.
     if [ "$outlook" != ready ] || [ "$containers" -ge "$replicas" ]; then
-        verdict=$outlook
+        health_now=$outlook
     fi
 }
 

@@ -27,7 +27,7 @@ put_back() {
 still_runs() {
     wanted=$restore_image_id
     look
-    [ "$verdict" = ready ]
+    [ "$health_now" = ready ]
 }
 
 # Back to what ran, not merely to its tag. dockerd may still be stopping the old container for
