@@ -154,8 +154,9 @@ def text(check: Check[T], expected: str = "a string", *, show: bool = True) -> R
     return read
 
 
-def span(check: Check[float], expected: str = 'a duration such as "60s"') -> Reader[float]:
+def span(check: Check[float]) -> Reader[float]:
     """Return a reader of durations, which tells what to write instead of a plain number."""
+    expected = 'a duration such as "60s"'
     read_text = text(check, expected)
 
     def read(value: object) -> float:

@@ -16,6 +16,8 @@ LONGEST = 2000
 LONGEST_NAME = 200
 """Characters that are shown of what is usually a word: a name, a tag, an id."""
 
+_MOST_LINES = 200
+
 # Whole sequences vanish (a coloured log line reads as if it had no colour). Each class excludes
 # what starts a sequence, so that no input makes the search quadratic.
 _SEQUENCES = re.compile(
@@ -73,7 +75,7 @@ def _visible(character: str) -> str:
     )
 
 
-def safe_lines(text: str, *, limit: int = LONGEST, most: int = 200) -> list[str]:
+def safe_lines(text: str, *, limit: int = LONGEST, most: int = _MOST_LINES) -> list[str]:
     """Return the lines of a text, each safe; what is beyond `most` lines is only counted."""
     lines = safe(text.rstrip("\r\n"), limit=limit, newlines=True).split("\n")
     if len(lines) <= most:
@@ -81,12 +83,12 @@ def safe_lines(text: str, *, limit: int = LONGEST, most: int = 200) -> list[str]
     return [*lines[:most], f"… ({len(lines) - most} more lines)"]
 
 
-def last_lines(texts: Sequence[str], *, most: int = 200) -> list[str]:
+def last_lines(texts: Sequence[str]) -> list[str]:
     """Return the lines of several texts, each safe; of too many the last ones.
 
     The last lines of a container's log say why it ended.
     """
-    return [line for text in texts[-most:] for line in safe_lines(text)][-most:]
+    return [line for text in texts[-_MOST_LINES:] for line in safe_lines(text)][-_MOST_LINES:]
 
 
 def disarm(line: str) -> str:

@@ -93,23 +93,23 @@ def recorded(data: bytes) -> object:
 
 
 def events(data: bytes) -> object:
-    heard = RunEvents()
+    said = RunEvents()
     for line in data.split(b"\n"):
-        heard = heard.with_line(line)
+        said = said.with_line(line)
         waiting_for(line)
         is_event(line)
-    heard.holder()
-    heard.ended_at()
+    said.holder()
+    said.ended_at()
     with contextlib.suppress(DeployctlError):
-        ending.success_entry(heard, ending.Asked("vps", "run-1", (build.SERVICE,)))
-    return heard
+        ending.success_entry(said, ending.Asked("vps", "run-1", (build.SERVICE,)))
+    return said
 
 
 def pull(data: bytes) -> object:
-    heard = Pull()
+    so_far = Pull()
     for line in data.split(b"\n"):
-        heard = heard.with_line(line)
-    return heard, heard.received, heard.size
+        so_far = so_far.with_line(line)
+    return so_far, so_far.received, so_far.size
 
 
 def configuration(data: bytes) -> object:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import pytest
 
 from deployctl import errors
-from deployctl.compose import run as runner
+from deployctl.compose import run
 from deployctl.compose.host.transact import RunEvents
 from deployctl.errors import (
     CommandTimeoutError,
@@ -143,17 +143,17 @@ class ScriptedSession(Session):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that gives up after a moment."""
-    monkeypatch.setattr(runner, "RECONNECT_LIMIT", 0.3)
-    monkeypatch.setattr(runner, "RECONNECT_PAUSE", 0.01)
+    monkeypatch.setattr(run, "RECONNECT_LIMIT", 0.3)
+    monkeypatch.setattr(run, "RECONNECT_PAUSE", 0.01)
 
 
-def run(world: World) -> RunEvents:
-    return runner.run(world.connection, PLAN, world.events.append)
+def run_in(world: World) -> RunEvents:
+    return run.run(world.connection, PLAN, world.events.append)
 
 
 def failure(world: World) -> DeployctlError:
     with pytest.raises(DeployctlError) as caught:
-        run(world)
+        run_in(world)
     return caught.value
 
 
@@ -163,7 +163,7 @@ def failure(world: World) -> DeployctlError:
 def test_a_run_that_succeeds_is_one_command_and_its_steps_are_told() -> None:
     world = World([BEGUN, *STEPS, SUCCEEDED])
 
-    found = run(world).entry()
+    found = run_in(world).entry()
 
     assert found
     assert found.release.tag == tag(2)
@@ -192,7 +192,7 @@ def test_a_client_that_waits_answers_each_question_and_tells_the_holder_once() -
     waiting = said("waiting", "holder", '{"run":"r","by":"sam","action":"deploy"}')
     world = World([waiting, waiting, BEGUN, SUCCEEDED])
 
-    run(world)
+    run_in(world)
 
     assert world.answers == [b"still here\n", b"still here\n", None, None]
     assert world.steps == [Phase.WAIT]
@@ -206,7 +206,7 @@ def test_a_connection_that_breaks_after_any_line_is_made_again(heard: int) -> No
     lines: list[bytes | BaseException] = [BEGUN, *STEPS, SUCCEEDED]
     world = World([*lines[:heard], LOST], [*STEPS, SUCCEEDED])
 
-    run(world)
+    run_in(world)
 
     assert world.steps == [Phase.TAG, Phase.UP, Phase.HEALTH]
     assert [command.split()[0] for command in world.commands] == ["begin", "follow"]
@@ -218,7 +218,7 @@ def test_a_connection_that_breaks_after_any_line_is_made_again(heard: int) -> No
 def test_an_outcome_that_was_heard_before_the_connection_broke_is_enough() -> None:
     world = World([BEGUN, SUCCEEDED, LOST])
 
-    run(world)
+    run_in(world)
 
     assert len(world.commands) == 1
 
@@ -227,13 +227,13 @@ def test_a_command_that_takes_too_long_is_followed_again() -> None:
     late = CommandTimeoutError("command-timeout", "did not end")
     world = World([BEGUN, late], [SUCCEEDED])
 
-    run(world)
+    run_in(world)
 
 
 def test_the_host_may_be_out_of_reach_for_a_while() -> None:
     world = World([BEGUN, LOST], None, None, None, [LOST], [STEPS[2], LOST], [SUCCEEDED])
 
-    run(world)
+    run_in(world)
 
     assert world.losses.count("vps does not answer") == 3
     assert world.kinds.count(ConnectionBack) == 2, "once the host is heard, not at each attempt"
@@ -268,7 +268,7 @@ def test_a_host_that_stays_out_of_reach_is_asked_less_and_less_often(
 
     assert pauses[:3] == [1.0, 1.5, 1.0], "a word from the host, and the pauses begin anew"
     assert pauses[3:] == sorted(pauses[3:])
-    assert pauses[-1] == runner.LONGEST_PAUSE
+    assert pauses[-1] == run.LONGEST_PAUSE
     assert len(pauses) < 20, "in 90 s"
 
 
@@ -282,14 +282,14 @@ def test_a_run_that_was_quiet_for_long_is_still_reconnected_to() -> None:
     quiet: Script = [lambda: time.sleep(0.4), LOST]
     world = World([BEGUN, LOST], quiet, quiet, [SUCCEEDED])
 
-    run(world)
+    run_in(world)
 
 
 def test_an_outcome_that_cannot_be_read_is_asked_for_again() -> None:
     garbled = b'{"event":"outcome","what":"entry","text":"not base64"}'
     world = World([BEGUN, garbled], [SUCCEEDED])
 
-    run(world)
+    run_in(world)
 
     assert len(world.commands) == 2
 
@@ -394,38 +394,15 @@ def test_ctrl_c_while_the_host_is_out_of_reach_says_that_the_run_goes_on() -> No
 def test_a_follow_never_cancels_a_run() -> None:
     world = World([STEPS[0], LOST], [SUCCEEDED])
 
-    heard = runner.watch_again(world.connection, "/state", "run-1", world.events.append)
+    events = run.watch_again(world.connection, "/state", "run-1", world.events.append)
 
-    assert heard.end == "outcome"
+    assert events.end == "outcome"
     assert world.events[0] == StepEnded("vps"), "connecting went well, whatever is found there"
     assert all("--cancel no" in command for command in world.commands)
 
 
 def test_a_host_that_cannot_be_reached_at_all_is_an_error_at_once() -> None:
     with pytest.raises(HostError) as caught:
-        runner.watch_again(World(None).connection, "/state", "run-1", lambda _: None)
+        run.watch_again(World(None).connection, "/state", "run-1", lambda _: None)
 
     assert caught.value is UNREACHABLE
-
-
-# ---------------------------------------------------------------- the connection
-
-
-def test_a_link_connects_once_and_again_after_a_drop() -> None:
-    world = World([], [], [])
-    with world.connection as connection:
-        first = connection.session
-        assert connection.session is first
-        connection.drop()
-        assert connection.session is not first
-
-
-def test_a_host_with_sudo_runs_each_command_whole_under_it() -> None:
-    world = World([])
-    host = Host(name="vps", address="vps", sudo=True)
-
-    Connection(host, connect=world.connect).run(
-        Command(("sh", "-c", "x")), timeout=1, on_line=lambda _: None
-    )
-
-    assert world.sent == [Command(("sudo", "-n", "sh", "-c", "x"))]
