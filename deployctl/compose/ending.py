@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployctl.compose import preconditions
-from deployctl.compose.facts import ScriptOutput
 from deployctl.compose.gates import held
 from deployctl.compose.host.hold import read_hold
 from deployctl.compose.host.lock import read_stranger
@@ -15,6 +14,7 @@ from deployctl.compose.host.wire import free_kib
 from deployctl.compose.lock import busy
 from deployctl.compose.plan import Plan
 from deployctl.compose.preconditions import disk_full, env_file_foreign
+from deployctl.compose.script_output import ScriptOutput
 from deployctl.errors import (
     BrokenError,
     BusyError,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.lock import Stranger
 from deployctl.compose.project import Configuration
+from deployctl.compose.script_output import ScriptOutput
 from deployctl.release import record
 from deployctl.release.hold import Hold
 from deployctl.release.reference import Reference, is_digest
@@ -104,19 +105,6 @@ class HostFacts:
     def has_image(self, image_id: str) -> bool:
         """Whether the content is on the host."""
         return any(image.image_id == image_id for image in self.images)
-
-
-@dataclass(frozen=True)
-class ScriptOutput:
-    """What a command on the host printed, and how it ended."""
-
-    data: bytes
-    status: int
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """What it printed, as text."""
-        return tuple(self.data.decode("utf-8", "replace").splitlines())
 
 
 @dataclass(frozen=True)

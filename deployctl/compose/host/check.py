@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from deployctl.compose.facts import Measures, ScriptOutput
+from deployctl.compose.facts import Measures
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_stranger
 from deployctl.compose.host.wire import free_kib, is_number, output_of, read_facts
 from deployctl.compose.kept_images import kept_repository
+from deployctl.compose.script_output import ScriptOutput
 from deployctl.inventory import ComposeService
 from deployctl.ssh.command import Command
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from deployctl.compose.facts import FetchedImage, FetchFailure, ScriptOutput
+from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.compose.host import script
 from deployctl.compose.host.wire import lines, output_of, read_facts, read_object, string, strings
 from deployctl.compose.kept_images import kept_image
+from deployctl.compose.script_output import ScriptOutput
 from deployctl.inventory import Registry, Signature
 from deployctl.release.foreign_json import json_object
 from deployctl.release.reference import REVISION_LABEL, Reference, is_digest

@@ -8,10 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from deployctl.compose.container import ComposeContainer, LocalImage
-from deployctl.compose.facts import ScriptOutput
 from deployctl.compose.host import script
-from deployctl.compose.host.lock import read_holder, read_stranger
 from deployctl.compose.host.wire import (
     Fact,
     Facts,
@@ -28,16 +25,18 @@ from deployctl.compose.project import TAG_PLACEHOLDER, Configuration
 from deployctl.quoting import shown_name
 from deployctl.release.moments import read_moment
 from deployctl.release.reference import REVISION_LABEL, Reference
-from deployctl.release.results import Health, UnfinishedRun
 from deployctl.ssh.command import Command
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from deployctl.compose.container import ComposeContainer, LocalImage
     from deployctl.compose.facts import HostFacts
+    from deployctl.compose.script_output import ScriptOutput
     from deployctl.inventory import ComposeService
     from deployctl.release.hold import Hold
     from deployctl.release.record import History
+    from deployctl.release.results import UnfinishedRun
 
 PROBE_LIMIT = 90.0
 """Seconds; more than the sum of the limits inside the script, which end first."""
@@ -68,6 +67,7 @@ def read_probe(output: bytes) -> HostFacts:
         HostError: the output is not what the script prints.
     """
     from deployctl.compose.facts import HostFacts
+    from deployctl.compose.host.lock import read_stranger
 
     facts = read_facts(output)
     host = facts.get("host")
@@ -114,6 +114,9 @@ def _containers(output: ScriptOutput) -> tuple[tuple[ComposeContainer, ...] | No
 
 
 def _container(value: Fact) -> ComposeContainer:
+    from deployctl.compose.container import ComposeContainer
+    from deployctl.release.results import Health
+
     labels = value.get("labels")
     if not isinstance(labels, dict):
         labels = {}
@@ -146,6 +149,8 @@ def _image_store(output: ScriptOutput) -> str:
 
 
 def _images(output: ScriptOutput) -> tuple[LocalImage, ...]:
+    from deployctl.compose.container import LocalImage
+
     rows = (line.split(" ") for line in output.lines)
     return tuple(LocalImage(*row) for row in rows if len(row) == len(("id", "repo", "tag", "dig")))
 
@@ -195,6 +200,8 @@ def _holder(facts: Facts, recorded: History) -> UnfinishedRun | None:
     """Who holds the lock; a run whose outcome is recorded only tidies up."""
     if facts.get("lock", {}).get("state") != "held":
         return None
+    from deployctl.compose.host.lock import read_holder
+
     holder = read_holder(output_of(facts, "holder").data)
     return None if recorded.has_ended(holder.run) else holder
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from deployctl.compose.facts import ScriptOutput
+from deployctl.compose.script_output import ScriptOutput
 from deployctl.errors import HostError
 from deployctl.release.foreign_json import json_object
 

@@ -9,9 +9,10 @@ import pytest
 
 from deployctl.compose import gates
 from deployctl.compose.container import Dependency
-from deployctl.compose.facts import FetchedImage, ScriptOutput
+from deployctl.compose.facts import FetchedImage
 from deployctl.compose.lock import Stranger
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
+from deployctl.compose.script_output import ScriptOutput
 from deployctl.errors import (
     EXIT_BUSY,
     GateResult,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.facts import ScriptOutput
 from deployctl.compose.host.wire import decode, free_kib
+from deployctl.compose.script_output import ScriptOutput
 from tests.unit.compose.host.printed import with_host_errors_only
 
 
