@@ -102,3 +102,5 @@ def test_what_needs_a_host_imports_ssh_and_this_would_be_noticed(directory: Path
 
     assert done.returncode == 4, done.stderr
     assert {"fabric", "paramiko", "deployctl.render.terminal.table"} <= modules
+    # What reads an answer is imported while a host works one out, and this one never did.
+    assert modules & {"deployctl.compose.facts", "deployctl.compose.drift"} == set()
