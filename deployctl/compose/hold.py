@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import posixpath
 
-from deployctl.compose.host.hold import HOLD_LIMIT, Answer, hold_command, lift_command, read_answer
+from deployctl.compose.host.hold import (
+    HOLD_LIMIT,
+    HoldAnswer,
+    hold_command,
+    lift_command,
+    read_answer,
+)
 from deployctl.compose.lock import Stranger
 from deployctl.compose.preconditions import script_failed
 from deployctl.errors import BusyError, CommandTimeoutError, ConnectionLostError, HostError
@@ -46,7 +52,7 @@ def unhold(connection: Connection, service: ComposeService, observer: Observer) 
 
 def _ask(
     connection: Connection, service: ComposeService, command: Command, observer: Observer
-) -> Answer:
+) -> HoldAnswer:
     observer(StepStarted(connection.host.name, Phase.CONNECT))
     _ = connection.session  # connects
     try:
@@ -62,7 +68,7 @@ def _ask(
 
 
 def set_result(
-    answer: Answer, host: str, service: str, reason: str, directory: str = ""
+    answer: HoldAnswer, host: str, service: str, reason: str, directory: str = ""
 ) -> HoldResult:
     """Return how setting a hold went.
 
@@ -94,7 +100,7 @@ def set_result(
     )
 
 
-def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
+def _found(answer: HoldAnswer, host: str, service: str, reason: str) -> HoldResult:
     held = answer.now
     if held and held.reason == reason:
         return HoldResult(host, service, HoldOutcome.UNCHANGED, hold=held, before=held)
@@ -109,7 +115,7 @@ def _found(answer: Answer, host: str, service: str, reason: str) -> HoldResult:
     )
 
 
-def lifted_result(answer: Answer, host: str, service: str, directory: str = "") -> HoldResult:
+def lifted_result(answer: HoldAnswer, host: str, service: str, directory: str = "") -> HoldResult:
     """Return how lifting a hold went; the arguments are those of set_result.
 
     Raises:

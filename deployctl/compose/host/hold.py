@@ -47,7 +47,7 @@ def lift_command(service: ComposeService) -> Command:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HoldAnswer:
     """What the script said.
 
     Attributes:
@@ -68,7 +68,7 @@ class Answer:
     stranger: Stranger | None = None
 
 
-def read_answer(output: bytes) -> Answer:
+def read_answer(output: bytes) -> HoldAnswer:
     """Turn what the script printed into values.
 
     Raises:
@@ -80,7 +80,7 @@ def read_answer(output: bytes) -> Answer:
     first = said[0]
     holders = [decode(line.get("holder")) for line in said[1:]]
     blocked = first["outcome"] == "blocked"
-    return Answer(
+    return HoldAnswer(
         outcome=str(first["outcome"]),
         before=_hold(first.get("before")),
         now=_hold(first.get("now")),

@@ -8,15 +8,15 @@ import pytest
 
 from deployctl import errors
 from deployctl.compose.hold import lifted_result, not_known, set_result
-from deployctl.compose.host.hold import Answer, read_answer
+from deployctl.compose.host.hold import HoldAnswer, read_answer
 from deployctl.errors import BusyError, HostError
 from deployctl.release.hold import Hold, HoldOutcome
 
 AUDIT = Hold("kim", "2025-11-23T10:00:00Z", "audit")
 
 
-def answer(outcome: str, before: Hold | None = None, now: Hold | None = None) -> Answer:
-    return Answer(outcome, before, now, "null", None)
+def answer(outcome: str, before: Hold | None = None, now: Hold | None = None) -> HoldAnswer:
+    return HoldAnswer(outcome, before, now, "null", None)
 
 
 def test_a_hold_that_was_set_says_what_was_there_before() -> None:
