@@ -14,7 +14,7 @@ import typer
 
 from deployctl import errors, fleet
 from deployctl.errors import UsageError
-from deployctl.inventory import ComposeService, Gates, GitopsService, Inventory, load
+from deployctl.inventory import ComposeService, Gates, Inventory, compose_services, load
 from deployctl.render.output import Output
 
 if TYPE_CHECKING:
@@ -92,13 +92,9 @@ class Call:
         read = self.inventory
         wanted = [read.service(service)] if service else list(read.services.values())
         by_host: dict[str, list[ComposeService]] = {}
-        for each in wanted:
-            match each:
-                case ComposeService():
-                    for name in each.hosts:
-                        by_host.setdefault(name, []).append(each)
-                case GitopsService():
-                    pass  # nothing of it is seen over SSH
+        for each in compose_services(wanted):
+            for name in each.hosts:
+                by_host.setdefault(name, []).append(each)
         whose = f"service {service}" if service else "the inventory"
         names = _chosen(tuple(by_host), only, whose)
         return [(host, by_host[host.name]) for host in read.resolve_hosts(names)]

@@ -8,7 +8,13 @@ from deployctl.inventory.values.environment import EnvironmentProblem
 from deployctl.inventory.values.gates import Gates, Github, Signature
 from deployctl.inventory.values.host import Host, Jump, PinnedKey
 from deployctl.inventory.values.inventory import Inventory
-from deployctl.inventory.values.service import ComposeService, GitopsService, Registry, Service
+from deployctl.inventory.values.service import (
+    ComposeService,
+    GitopsService,
+    Registry,
+    Service,
+    compose_services,
+)
 
 __all__ = [
     "ComposeService",
@@ -23,6 +29,7 @@ __all__ = [
     "Registry",
     "Service",
     "Signature",
+    "compose_services",
     "load",
     "parse",
     "parse_duration",

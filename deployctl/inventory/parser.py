@@ -18,7 +18,7 @@ from deployctl.inventory.settings import Environment
 from deployctl.inventory.text import listing, shown
 from deployctl.inventory.values.host import Host
 from deployctl.inventory.values.inventory import Inventory
-from deployctl.inventory.values.service import ComposeService, Service
+from deployctl.inventory.values.service import Service, compose_services
 from deployctl.quoting import escaped
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def from_document(
     if document.get("services", {}) == {}:
         top.note("is missing: an inventory describes at least one service", "services")
     top.refuse_rest()
-    mistakes += conflicts([each for each in services.values() if isinstance(each, ComposeService)])
+    mistakes += conflicts(compose_services(services.values()))
     if mistakes:
         raise _invalid(path, mistakes)
     return Inventory(

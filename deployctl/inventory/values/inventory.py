@@ -10,7 +10,7 @@ from deployctl.inventory.text import closest, listing, shown
 from deployctl.inventory.values.environment import EnvironmentProblem, environment_error
 from deployctl.inventory.values.gates import Gates, Github
 from deployctl.inventory.values.host import Host
-from deployctl.inventory.values.service import ComposeService, Service
+from deployctl.inventory.values.service import ComposeService, Service, compose_services
 from deployctl.quoting import escaped
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Inventory:
     @property
     def compose_services(self) -> tuple[ComposeService, ...]:
         """The services that are deployed over SSH, in the order of the file."""
-        return tuple(s for s in self.services.values() if isinstance(s, ComposeService))
+        return compose_services(self.services.values())
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -97,3 +98,15 @@ class GitopsService:
 
 Service: TypeAlias = ComposeService | GitopsService
 """A service of one of the deploy models; `match` tells which."""
+
+
+def compose_services(services: Iterable[Service]) -> tuple[ComposeService, ...]:
+    """Return those of some services that are deployed over SSH, in their order."""
+    found: list[ComposeService] = []
+    for service in services:
+        match service:
+            case ComposeService():
+                found.append(service)
+            case GitopsService():
+                pass
+    return tuple(found)
