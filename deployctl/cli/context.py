@@ -83,7 +83,8 @@ class Call:
             ask: is given a host, its services and an observer.
         """
         asked = self._services_by_host(service, only)
-        return fleet.in_parallel(asked, lambda each: ask(*each, self.observer))
+        observer = self.observer  # one, made before there are threads
+        return fleet.in_parallel(asked, lambda each: ask(*each, observer))
 
     def _services_by_host(
         self, service: str | None, only: Sequence[str] | None
