@@ -49,6 +49,7 @@ def rollback(
             case GitopsService():
                 raise gitops.refusal(wanted)
     if tag is not None:
+        # A slip of the keyboard, and no gate of a rollback: what succeeded here is recorded.
         gates.tag_is_immutable(tag, rules)
     patience = seconds_of(wait)
     hosts = call.hosts_of(wanted, host)
