@@ -27,10 +27,11 @@ test: ## Run all checks and all tests but those of test-all
 	@$(MAKE) --no-print-directory lint
 	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) -m "not thorough"'
 
-test-all: ## Run what test leaves out: more variants on a VPS, and each fault once
+test-all: ## Run what test leaves out: more variants and examples, and each fault once
 	@scripts/ensure-venv
 	@scripts/ensure-tools
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) -m thorough'
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) \
+		--hypothesis-profile thorough -m "thorough or hypothesis"'
 
 .PHONY: test-fresh
 test-fresh: ## Set up the demo on bare machines of Debian 12 and 13 (3 minutes)
@@ -38,14 +39,28 @@ test-fresh: ## Set up the demo on bare machines of Debian 12 and 13 (3 minutes)
 	@scripts/with-docker sh -ec 'scripts/ensure-base-image bookworm; scripts/ensure-base-image trixie; \
 		$(bin)/pytest -q -n 2 tests/install/fresh_machine.py'
 
+# The main job, putting back, kills, locks, drift, the way back, pruning, signatures: what depends on
+# the versions of Docker, Compose and cosign, and on how Docker keeps images.
+host_scenarios := tests/vps/test_systems.py $(addprefix tests/e2e/test_,deploy.py rollback.py \
+	broken_releases.py least_needed.py locking.py power_cut.py drift.py retention.py signature.py \
+	dependencies.py two_projects.py)
+
+.PHONY: test-hosts
+test-hosts: ## Run the main scenarios on newer versions of Docker, with each of its image stores
+	@scripts/ensure-venv
+	@scripts/with-docker sh -ec 'scripts/ensure-base-image forky; for system in forky forky-containerd; do \
+		echo "test-hosts: $$system"; $(pytest) --system $$system -m "not thorough" $(host_scenarios); done'
+
 .PHONY: test-faults test-faults-all
 test-faults: ## Strike each step of a run with some fault (10 minutes)
 	@scripts/ensure-venv
 	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) tests/faults --faults each-step'
 
-test-faults-all: ## Strike each step of a run with every fault (hours)
+PART ?= 1/1
+test-faults-all: ## Strike each step of a run with every fault (hours); PART=2/12 for one part
 	@scripts/ensure-venv
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) tests/faults --faults all'
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) tests/faults/test_faults.py \
+		--faults all --part $(PART) --results .faults/results.jsonl'
 
 check: ## Run the fast checks: format, lint, types, layers, shell, tests without containers
 	@scripts/ensure-venv

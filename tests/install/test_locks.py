@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.install.checkout import LOCKS, Checkout, installed, pins
+from tests.thorough import thorough
 from tests.workflow_runner import ROOT, Ran, Runner
 
 OLDEST, NEWEST = "oldest", "newest"
-BOTH = pytest.mark.parametrize("which", [OLDEST, NEWEST])
+BOTH = pytest.mark.parametrize("which", [thorough(OLDEST), NEWEST])
+Pip = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def pips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The oldest pip that a supported Debian brings, and the newest: where they are installed."""
-    return {
-        which: _install_pip(which, tmp_path_factory.mktemp(which)) for which in (OLDEST, NEWEST)
-    }
+def pip(tmp_path_factory: pytest.TempPathFactory) -> Pip:
+    """The oldest pip that a supported Debian brings, or the newest: where it is installed."""
+    return functools.cache(lambda which: _install_pip(which, tmp_path_factory.mktemp(which)))
 
 
 def _install_pip(which: str, directory: Path) -> Path:
@@ -41,9 +43,9 @@ def _install_by_action(checkout: Checkout, temp: Path) -> Ran:
 
 @BOTH
 def test_the_development_environment_is_what_the_lock_says(
-    tmp_path: Path, pips: dict[str, Path], which: str
+    tmp_path: Path, pip: Pip, which: str
 ) -> None:
-    checkout = Checkout(tmp_path, pips[which])
+    checkout = Checkout(tmp_path, pip(which))
 
     done = checkout.ensure_venv()
     again = checkout.ensure_venv()
@@ -54,10 +56,8 @@ def test_the_development_environment_is_what_the_lock_says(
 
 
 @BOTH
-def test_the_action_installs_what_the_lock_says(
-    tmp_path: Path, pips: dict[str, Path], which: str
-) -> None:
-    checkout = Checkout(tmp_path, pips[which])
+def test_the_action_installs_what_the_lock_says(tmp_path: Path, pip: Pip, which: str) -> None:
+    checkout = Checkout(tmp_path, pip(which))
 
     ran = _install_by_action(checkout, tmp_path / "temp")
 
@@ -65,9 +65,10 @@ def test_the_action_installs_what_the_lock_says(
     assert installed(tmp_path / "temp/deployctl/venv") == checkout.expected("runtime.txt")
 
 
-def test_a_pip_that_may_resolve_does_not_get_through(tmp_path: Path, pips: dict[str, Path]) -> None:
+@pytest.mark.thorough
+def test_a_pip_that_may_resolve_does_not_get_through(tmp_path: Path, pip: Pip) -> None:
     """What the tests above would not notice otherwise: that the index leads nobody astray."""
-    checkout = Checkout(tmp_path, pips[OLDEST])
+    checkout = Checkout(tmp_path, pip(OLDEST))
 
     for lock in LOCKS:
         done = checkout.install_resolving(lock)
@@ -75,8 +76,9 @@ def test_a_pip_that_may_resolve_does_not_get_through(tmp_path: Path, pips: dict[
         assert "all requirements must have their versions pinned with ==" in done.stderr
 
 
-def test_a_lock_with_a_gap_is_an_error_each_time(tmp_path: Path, pips: dict[str, Path]) -> None:
-    checkout = Checkout(tmp_path, pips[NEWEST], only=("pytest-cov", "deprecated"))
+@pytest.mark.thorough
+def test_a_lock_with_a_gap_is_an_error_each_time(tmp_path: Path, pip: Pip) -> None:
+    checkout = Checkout(tmp_path, pip(NEWEST), only=("pytest-cov", "deprecated"))
 
     development = (checkout.ensure_venv(), checkout.ensure_venv())
     action = _install_by_action(checkout, tmp_path / "temp")
@@ -91,8 +93,8 @@ def test_a_lock_with_a_gap_is_an_error_each_time(tmp_path: Path, pips: dict[str,
     assert "requires wrapt, which is not installed" in error.data
 
 
-def test_an_index_out_of_reach_is_one_clear_error(tmp_path: Path, pips: dict[str, Path]) -> None:
-    checkout = Checkout(tmp_path, pips[NEWEST])
+def test_an_index_out_of_reach_is_one_clear_error(tmp_path: Path, pip: Pip) -> None:
+    checkout = Checkout(tmp_path, pip(NEWEST))
     shutil.rmtree(tmp_path / "index")
 
     done = checkout.ensure_venv()
@@ -105,10 +107,11 @@ def test_an_index_out_of_reach_is_one_clear_error(tmp_path: Path, pips: dict[str
     assert "Is the package index in reach?" in error.data
 
 
+@pytest.mark.thorough
 def test_an_environment_that_is_half_made_or_was_moved_is_made_anew(
-    tmp_path: Path, pips: dict[str, Path]
+    tmp_path: Path, pip: Pip
 ) -> None:
-    checkout = Checkout(tmp_path, pips[NEWEST])
+    checkout = Checkout(tmp_path, pip(NEWEST))
     venv = checkout.root / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     (info,) = venv.glob("lib/python*/site-packages")

@@ -84,13 +84,16 @@ def require_engine() -> None:
         raise WorldError("No Docker engine answers: run scripts/ensure-docker first.")
 
 
-def ensure_image(announce: Callable[[str], None]) -> str:
-    """Build the image of the VPS unless there is one of the same content; return its name."""
+def ensure_image(suite: str, announce: Callable[[str], None]) -> str:
+    """Build the image of the VPS unless there is one of the same content; return its name.
+
+    suite: of Debian.
+    """
     context = _build_context()
-    image = f"deployctl-vps:{hashlib.sha256(context).hexdigest()[:16]}"
+    image = f"deployctl-vps:{suite}-{hashlib.sha256(context).hexdigest()[:16]}"
     with _one_at_a_time():
         if docker("image", "inspect", image).returncode != 0:
-            _build_image(image, context, announce)
+            _build_image(image, suite, context, announce)
     return image
 
 
@@ -104,12 +107,13 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _build_image(image: str, context: bytes, announce: Callable[[str], None]) -> None:
-    if docker("image", "inspect", "debian:trixie-slim").returncode != 0:
-        raise WorldError("No image debian:trixie-slim: run scripts/ensure-base-image first.")
+def _build_image(image: str, suite: str, context: bytes, announce: Callable[[str], None]) -> None:
+    base = f"debian:{suite}-slim"
+    if docker("image", "inspect", base).returncode != 0:
+        raise WorldError(f"No image {base}: run scripts/ensure-base-image {suite} first.")
     announce("building the image of the test VPS (once; half a minute)")
     # The network of this machine: a package proxy may listen on its loopback interface.
-    arguments = ["build", "--network", "host", "--tag", image]
+    arguments = ["build", "--network", "host", "--build-arg", f"SUITE={suite}", "--tag", image]
     for name in PROXY_VARIABLES:
         if name in os.environ:
             arguments += ["--build-arg", name]
@@ -144,12 +148,19 @@ def privileges(image: str) -> dict[str, Any]:
 
 
 def container(
-    image: str, *, hostname: str, authorized_key: str, ssh_port: int, options: dict[str, Any]
+    image: str,
+    *,
+    hostname: str,
+    authorized_key: str,
+    dockerd_options: str,
+    ssh_port: int,
+    options: dict[str, Any],
 ) -> DockerContainer:
     """Describe a VPS; its sshd is published on 127.0.0.1 only."""
     made = (
         DockerContainer(image)
         .with_env("AUTHORIZED_KEY", authorized_key)
+        .with_env("DOCKERD_OPTIONS", dockerd_options)
         .with_tmpfs_mount("/run")
         .with_kwargs(hostname=hostname, labels={OWNER_LABEL: _process(os.getpid())}, **options)
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.vps.systems import SYSTEMS
 from tests.vps.world import Vps, World
 
 if TYPE_CHECKING:
@@ -13,9 +14,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """The world of this session; its VPSs start when a test first asks for them."""
-    with World() as made:
+    system = SYSTEMS[request.config.getoption("--system")]
+    with World(system=system) as made:
         yield made
 
 

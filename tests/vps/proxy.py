@@ -75,6 +75,7 @@ class DelayingProxy:
         self.port = 0
         self._target = (host, port)
         self._links: set[_Link] = set()
+        self._opening: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._flowing = asyncio.Event()
@@ -137,17 +138,23 @@ class DelayingProxy:
         await self._reset_all()
 
     async def _reset_all(self) -> None:
-        tasks = [task for link in self._links for task in link.tasks]
+        tasks = [*self._opening, *(task for link in self._links for task in link.tasks)]
+        for opening in self._opening:
+            opening.cancel()
         for link in self._links:
             link.reset()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        opening = asyncio.create_task(asyncio.open_connection(*self._target))
+        self._opening.add(opening)
         try:
-            answers, server = await asyncio.open_connection(*self._target)
-        except OSError:
+            answers, server = await opening
+        except (OSError, asyncio.CancelledError):
             client.transport.abort()
             return
+        finally:
+            self._opening.discard(opening)
         self.traffic.connections += 1
         link = _Link(client, server)
         self._links.add(link)

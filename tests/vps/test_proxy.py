@@ -57,6 +57,14 @@ def receive(connection: socket.socket, size: int) -> bytes:
 
 
 def test_each_round_trip_takes_twice_the_delay(echo: int) -> None:
+    # A busy machine takes its time, too.
+    measured = [_seconds_of_three_round_trips(echo) for _ in range(5)]
+
+    assert min(measured) >= 0.12
+    assert min(measured) < 0.5
+
+
+def _seconds_of_three_round_trips(echo: int) -> float:
     with DelayingProxy("127.0.0.1", echo, delay_ms=20) as proxy, connect(proxy) as client:
         begin = time.monotonic()
         for _ in range(3):
@@ -64,19 +72,19 @@ def test_each_round_trip_takes_twice_the_delay(echo: int) -> None:
             assert receive(client, 4) == b"ping"
         seconds = time.monotonic() - begin
 
-    assert 0.12 <= seconds < 0.5
     assert proxy.traffic.turns == 3
     assert (proxy.traffic.bytes_up, proxy.traffic.bytes_down) == (12, 12)
     assert proxy.traffic.connections == 1
+    return seconds
 
 
 def test_a_delay_does_not_limit_throughput(echo: int) -> None:
     payload = bytes(range(256)) * 4096
-    with DelayingProxy("127.0.0.1", echo, delay_ms=50) as proxy, connect(proxy) as client:
+    with DelayingProxy("127.0.0.1", echo, delay_ms=500) as proxy, connect(proxy) as client:
         begin = time.monotonic()
         threading.Thread(target=client.sendall, args=[payload], daemon=True).start()
         assert receive(client, len(payload)) == payload
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 6
 
 
 def test_the_end_of_one_direction_is_passed_on(echo: int) -> None:
@@ -122,7 +130,7 @@ def test_a_closed_proxy_refuses(echo: int) -> None:
         begin = time.monotonic()
         proxy.close()
 
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 8
         with pytest.raises(ConnectionRefusedError):
             connect(proxy)
 

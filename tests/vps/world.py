@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.vps import engine
 from tests.vps.catalogue import BACKEND, Kind, full_commit
 from tests.vps.engine import WorldError
+from tests.vps.inside import Inside
+from tests.vps.systems import TRIXIE, System
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,8 +91,11 @@ class Vps:
 
     host: Final = "127.0.0.1"
 
-    def __init__(self, *, name: str, image: str, key: KeyPair, options: dict[str, Any]) -> None:
+    def __init__(
+        self, *, name: str, system: System, image: str, key: KeyPair, options: dict[str, Any]
+    ) -> None:
         self.name = name
+        self.system: Final = system
         self.port: Final = engine.free_port()
         """sshd, published on the loopback interface. It stays the same over a power cut."""
         self.identity_file: Final = key.identity_file
@@ -99,9 +104,11 @@ class Vps:
             image,
             hostname=name,
             authorized_key=key.public,
+            dockerd_options=system.dockerd_options,
             ssh_port=self.port,
             options=options,
         )
+        self._inside = Inside(self._container.get_container_id, key.identity_file)
         self._host_keys: dict[str, str] = {}
         self.left_alone = False
         """Whether it was in the hands of `used_vps` tests only since the last reset."""
@@ -119,6 +126,7 @@ class Vps:
 
     def remove(self) -> None:
         """Remove the container with everything in it; harmless when there is none."""
+        self._inside.close()
         self._container.stop()
 
     # --- how to reach it -------------------------------------------------------------------
@@ -165,7 +173,7 @@ class Vps:
         stdin: str | bytes | None = None,
         timeout: float = 60,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a shell script inside, not over SSH.
+        """Run a shell script inside, whatever became of the machine's sshd and network.
 
         Bytes that are not UTF-8 are kept as surrogate escapes. A script that takes longer
         than ``timeout`` seconds raises subprocess.TimeoutExpired and goes on running.
@@ -173,10 +181,12 @@ class Vps:
         Raises:
             WorldError: the script failed, unless ``check`` is false.
         """
-        command = ["exec", "-i", "-u", user, self.container_id, "sh", "-c", script]
-        done = engine.docker(
-            *command,
-            stdin=stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin,
+        done = self._inside.run(
+            script,
+            user=user,
+            stdin=stdin.encode("utf-8", "surrogateescape")
+            if isinstance(stdin, str)
+            else stdin or b"",
             timeout=timeout,
         )
         stdout, stderr = (
@@ -206,7 +216,7 @@ class Vps:
 
         None: it does not answer, or not with success.
         """
-        answer = self.run(f"curl -fsS -m 5 http://127.0.0.1:8080{path}", check=False)
+        answer = self.run(f"curl -fsS -m 30 http://127.0.0.1:8080{path}", check=False)
         return answer.stdout.rstrip("\n") if answer.returncode == 0 else None
 
     def db_counter(self) -> int:
@@ -307,12 +317,13 @@ class Vps:
 
     def power_off(self) -> None:
         """Kill everything in it at once. (What was written is kept, synced or not.)"""
+        self._inside.close()
         engine.docker_text("kill", self.container_id)
 
     def power_on(self) -> None:
         """Boot it again, and wait until everything that starts by itself is up."""
         engine.docker_text("start", self.container_id)
-        self.run(f"{_TOOLS}/ready")
+        self._run_early(f"{_TOOLS}/ready")
 
     def power_cut(self) -> None:
         """Kill everything in it at once, and boot it again."""
@@ -344,8 +355,12 @@ class Vps:
         """
         # Does nothing to a container that runs.
         engine.docker_text("start", self.container_id)
-        self.run(f"{_TOOLS}/reset {memory}", timeout=120)
+        self._run_early(f"{_TOOLS}/reset {memory}")
         self.left_alone = False
+
+    def _run_early(self, script: str) -> None:
+        """Run what waits for the end of a boot."""
+        engine.docker_text("exec", self.container_id, "sh", "-c", script, timeout=120)
 
     def _service(self, action: str, name: str) -> None:
         self.run(f"{_TOOLS}/service {action} {name}")
@@ -356,13 +371,17 @@ class World:
 
     Args:
         announce: Called with a line of text before something that takes long.
+        system: What its VPSs run.
 
     Raises:
         WorldError: no engine answers, or the image can not be built.
     """
 
-    def __init__(self, announce: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self, announce: Callable[[str], None] = lambda _: None, system: System = TRIXIE
+    ) -> None:
         self._announce = announce
+        self._system = system
         self._machines: list[Vps] = []
 
     def __enter__(self) -> Self:
@@ -371,7 +390,7 @@ class World:
         self._directory = tempfile.TemporaryDirectory(prefix="deployctl-world-")
         atexit.register(self.close)
         self._key = KeyPair.make(Path(self._directory.name))
-        self._image = engine.ensure_image(self._announce)
+        self._image = engine.ensure_image(self._system.suite, self._announce)
         self._options = engine.privileges(self._image)
         return self
 
@@ -386,7 +405,13 @@ class World:
     def vps(self, number: int = 0) -> Vps:
         """Return the VPS of that number, 0 being the first; missing ones are started."""
         missing = [
-            Vps(name=f"vps{index + 1}", image=self._image, key=self._key, options=self._options)
+            Vps(
+                name=f"vps{index + 1}",
+                system=self._system,
+                image=self._image,
+                key=self._key,
+                options=self._options,
+            )
             for index in range(len(self._machines), number + 1)
         ]
         # Known before they start, so that a failed start leaves nothing behind.
