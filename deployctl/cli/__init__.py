@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deployctl import __version__
+from deployctl.cli.abort import abort
 from deployctl.cli.check import check
 from deployctl.cli.deploy import deploy
 from deployctl.cli.follow import follow
@@ -54,6 +55,7 @@ _add(
     "deployctl deploy web sha-1a2b3c4 --wait 10m",
 )
 _add(CHANGE, rollback, "deployctl rollback web", "deployctl rollback web sha-1a2b3c4")
+_add(CHANGE, abort, "deployctl abort web")
 _add(CHANGE, hold, 'deployctl hold web --reason "database upgrade"')
 _add(CHANGE, unhold, "deployctl unhold web")
 _add(LOOK, status, "deployctl status", "deployctl status web --check")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployctl import errors, gitops
+from deployctl import errors
 from deployctl.cli.context import Call, end_with
 from deployctl.cli.options import HostOption, ServiceArgument, takes_call
-from deployctl.cli.requester import origin, workflow_event
+from deployctl.cli.requester import origin
+from deployctl.cli.source import service_to_change
 from deployctl.errors import DeployctlError
-from deployctl.inventory import ComposeService, GitopsService
 
 if TYPE_CHECKING:
-    from deployctl.inventory import Host
+    from deployctl.inventory import ComposeService, Host
     from deployctl.release.hold import HoldResult
     from deployctl.ssh.connection import Connection
 
@@ -34,7 +34,7 @@ def hold(
     from deployctl.release.hold import checked_reason
 
     text, asker = checked_reason(reason), origin(os.environ)
-    wanted = _may_be_held(call, service)
+    wanted = service_to_change(call, service)
     act = partial(hold.hold, service=wanted, reason=text, origin=asker, observer=call.observer)
     _on_each(call, "hold", wanted, host, act)
 
@@ -44,25 +44,9 @@ def unhold(call: Call, service: ServiceArgument, host: HostOption = None) -> Non
     """Let the deploys of a service go on, whoever stopped them."""
     from deployctl.compose import hold
 
-    wanted = _may_be_held(call, service)
+    wanted = service_to_change(call, service)
     act = partial(hold.unhold, service=wanted, observer=call.observer)
     _on_each(call, "unhold", wanted, host, act)
-
-
-def _may_be_held(call: Call, service: str) -> ComposeService:
-    from deployctl.release import gates
-    from deployctl.release.checklist import HOLD, MODEL_IS_COMPOSE, Checklist
-
-    wanted, rules = call.inventory.service(service), call.inventory.gates
-    checklist = Checklist(HOLD)
-    with checklist.attached_to_errors():
-        checklist.ask([gates.source_may_change(workflow_event(os.environ), rules)])
-        match wanted:
-            case ComposeService():
-                checklist.ask([MODEL_IS_COMPOSE])
-                return wanted
-            case GitopsService():
-                raise gitops.refusal(wanted)
 
 
 def _on_each(

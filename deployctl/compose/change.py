@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from deployctl.compose import ending, preconditions
 from deployctl.compose.host.probe import read_probe
 from deployctl.compose.notes import notes
-from deployctl.compose.plan import commands, plan_of
+from deployctl.compose.plan import Plan, commands, plan_of
 from deployctl.compose.read import probe
 from deployctl.compose.request import Request
 from deployctl.compose.run import run
@@ -81,10 +81,23 @@ class Attempt:
         result = self._result("unchanged", running, unasked=_RUNS_ALREADY)
         return replace(result, health_checked=checked)
 
+    def record_unchanged(self) -> None:
+        """Record that what was asked for runs already, under the lock and after the same checks.
+
+        Raises:
+            DeployctlError: the host is busy, has changed meanwhile, or cannot record it.
+        """
+        recorded = self.here.history.last_success(self.request.service.name)
+        running = self.here.running
+        if recorded is None or running is None:
+            return
+        release = replace(running, digest=recorded.release.digest)
+        run(self.connection, replace(self._plan(release), unchanged=True), self.request.observer)
+
     def planned(self, release: Release, *, fetch: bool) -> RunResult:
         """The result of a dry run."""
         result = self._result("planned", release, unasked=_NOT_FETCHED)
-        return replace(result, commands=commands(self.here, release, fetch=fetch))
+        return replace(result, commands=commands(self.here, self.action, release, fetch=fetch))
 
     def make_run(self, release: Release) -> RunResult:
         """Run the transaction that makes a release run, and return the result.
@@ -92,8 +105,18 @@ class Attempt:
         Raises:
             DeployctlError: it failed; see docs/exit-codes.md.
         """
+        plan = self._plan(release)
+        if self.here.being_changed:
+            # Decided too early: no history has this size, so it is decided again under the lock.
+            plan = replace(plan, seen_history=-1)
+        ended = run(self.connection, plan, self.request.observer)
+        result = self._result("succeeded", release)
+        notes = (*result.notes, *ending.notes_of_success(ended))
+        return replace(result, run=plan.run, health_checked=not ended.unchecked, notes=notes)
+
+    def _plan(self, release: Release) -> Plan:
         request = self.request
-        plan = plan_of(
+        return plan_of(
             self.here,
             self.action,
             release,
@@ -101,12 +124,6 @@ class Attempt:
             wait=request.wait,
             now=request.clock(),
         )
-        if self.here.being_changed:
-            # Decided too early: no history has this size, so it is decided again under the lock.
-            plan = replace(plan, seen_history=-1)
-        ended = run(self.connection, plan, request.observer)
-        result = self._result("succeeded", release)
-        return replace(result, run=plan.run, health_checked=not ended.unchecked)
 
     def _result(self, outcome: str, release: Release, unasked: str = NOT_REACHED) -> RunResult:
         return RunResult(

@@ -14,6 +14,7 @@ from deployctl.compose.fetch import login_to, without
 from deployctl.compose.host.check import CHECK_LIMIT, REGISTRY_LIMIT, check_command, read_measures
 from deployctl.compose.host.fetch import fetch_command, read_fetch
 from deployctl.compose.host.probe import read_probe
+from deployctl.compose.kept_images import kept_image
 from deployctl.compose.read import ask, probe
 from deployctl.errors import DeployctlError
 from deployctl.events import Observer, Phase, StepStarted
@@ -78,7 +79,9 @@ def _measured(connection: Connection, subject: points.Subject) -> points.Subject
     """Ask for the rest, where docker answers."""
     if not subject.facts.examined or subject.facts.containers is None:
         return subject
-    answer = ask(connection, check_command(subject.service), timeout=CHECK_LIMIT)
+    configuration = subject.facts.configuration
+    project = configuration.project if configuration else None
+    answer = ask(connection, check_command(subject.service, project), timeout=CHECK_LIMIT)
     measures = replace(read_measures(answer), registry=_asked_registry(connection, subject))
     return replace(subject, measures=measures)
 
@@ -86,12 +89,12 @@ def _measured(connection: Connection, subject: points.Subject) -> points.Subject
 def _asked_registry(connection: Connection, subject: points.Subject) -> FetchFailure | None:
     """Fetch a tag that is not there, as a deploy would: the answer is the registry's."""
     image = points.unpushed_image(subject, secrets.token_hex(4))
-    if image is None:
+    configuration = subject.facts.configuration
+    if image is None or configuration is None:
         return None
     login = login_to(subject.service, image)
-    command = fetch_command(
-        subject.service.name, str(image), image.tag, login=login, limit=REGISTRY_LIMIT
-    )
+    kept = kept_image(configuration.project, subject.service.name, image.tag)
+    command = fetch_command(str(image), kept, login=login, limit=REGISTRY_LIMIT)
     answer = read_fetch(ask(connection, command, timeout=CHECK_LIMIT), image.repository)
     if not isinstance(answer, FetchFailure):
         return None  # somebody has pushed it within the same second

@@ -14,7 +14,7 @@ from deployctl.compose.request import DeployRequest
 from deployctl.compose.service import ConfiguredOnHost
 from deployctl.errors import BusyError, GateResult
 from deployctl.release.checklist import DEPLOY, Checklist
-from deployctl.release.gates import current_is_expected, run_is_not_older
+from deployctl.release.gates import current_is_expected, is_news, run_is_not_older
 from deployctl.release.release import Action, Release
 from deployctl.release.results import RunResult
 from deployctl.ssh.connection import Connection
@@ -43,6 +43,8 @@ def _attempt(connection: Connection, request: DeployRequest) -> RunResult:
         checklist.ask(_gates_before_fetch(request, here, connection.host.name))
         if here.runs_already(tag) and not here.being_changed:
             checklist.ask(_gates_of_what_runs(request, here))
+            if not request.dry_run and is_news(request.origin, here.history, request.service.name):
+                attempt.record_unchanged()
             return attempt.unchanged(tag)
         if request.dry_run:
             return attempt.planned(Release(tag, ""), fetch=True)
@@ -55,7 +57,7 @@ def _gates_before_fetch(
     request: DeployRequest, here: ConfiguredOnHost, host: str
 ) -> Iterator[GateResult]:
     service, facts = request.service, here.facts
-    yield gates.not_busy(facts, host, service.state_directory, wait=request.wait)
+    yield gates.not_busy(facts, host, service, wait=request.wait)
     yield gates.no_hold(facts)
     if not here.being_changed:
         yield current_is_expected(request.expect_current, here.running)
@@ -66,7 +68,7 @@ def _gates_before_fetch(
     yield gates.tag_is_not_shared(service, here.configuration)
     if not here.being_changed:
         # What runs now is looked at when the run that is waited for has ended.
-        yield gates.dependencies_are_well(here.dependencies)
+        yield gates.dependencies_are_well(here.dependencies, request.tag)
 
 
 def _gates_after_fetch(

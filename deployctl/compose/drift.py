@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from deployctl.compose.facts import HostFacts
-from deployctl.compose.kept_images import kept_repository
-from deployctl.compose.service import ServiceOnHost
+from deployctl.compose.kept_images import kept_repositories
+from deployctl.compose.service import ServiceOnHost, only_files_tell
 from deployctl.inventory import ComposeService
+from deployctl.quoting import shown
 from deployctl.release import record, suggest, way_back
 from deployctl.release.release import Release, same_release
 from deployctl.release.results import (
@@ -20,6 +21,7 @@ from deployctl.release.results import (
 )
 
 _MOST_KEPT = 5
+_MOST_LEFTOVERS = 5
 
 
 def judge(
@@ -33,8 +35,9 @@ def judge(
         host: the host's name in the inventory.
         seconds: how long the question took.
     """
-    here = ServiceOnHost.found_by_directory(service, facts)
+    here = ServiceOnHost.found(service, facts)
     last = here.history.last_success(service.name)
+    deployed = here.history.brought_by(last) if last else None
     target, refusal = _rollback(here)
     return StatusResult(
         host=host,
@@ -45,9 +48,9 @@ def judge(
         health=_health(here.containers),
         revision=here.containers[0].revision if here.running else "",
         since=max((c.started_at for c in here.containers if c.up), default=""),
-        deployed_at=last.at if last else "",
-        deployed_by=last.by if last else "",
-        run_url=last.run_url if last else "",
+        deployed_at=deployed.at if deployed else "",
+        deployed_by=deployed.by if deployed else "",
+        run_url=deployed.run_url if deployed else "",
         recorded=last.release if last else None,
         unrecorded="" if last else _why_unrecorded(here.history),
         rollback=target,
@@ -56,7 +59,13 @@ def judge(
         hold=facts.hold.text if facts.hold else "",
         run_in_progress=facts.holder,
         interrupted_run=_interrupted_run(facts, service.name),
-        notes=(*here.history.problems, *_lock_notes(facts)),
+        notes=(
+            *here.history.problems,
+            *_lock_notes(facts),
+            *_down_notes(here),
+            *_leftover_notes(here),
+            *_unknown_notes(here),
+        ),
         seconds=seconds,
     )
 
@@ -69,6 +78,40 @@ def _lock_notes(facts: HostFacts) -> Iterator[str]:
         )
 
 
+def _down_notes(here: ServiceOnHost) -> Iterator[str]:
+    """What stopped containers for a run keeps docker from starting them, after a boot, too."""
+    if _state(here) is State.INTERRUPTED and here.down:
+        yield (
+            "the service is down: none of its containers is up, and docker does not start one by "
+            "itself"
+        )
+
+
+def _leftover_notes(here: ServiceOnHost) -> Iterator[str]:
+    if names := leftover_names(here):
+        yield (
+            f"left over from a recreate that was cut off or failed, and never started: {names}. "
+            "The next deploy or rollback that changes something removes it; before that, a docker "
+            "compose up by hand can take down what serves"
+        )
+
+
+def leftover_names(here: ServiceOnHost) -> str:
+    """Return the names of what is left over, for a message; empty: nothing is."""
+    names = (c.name for c in here.leftovers[:_MOST_LEFTOVERS])
+    return ", ".join(name if suggest.is_name(name) else shown(name) for name in names)
+
+
+def _unknown_notes(here: ServiceOnHost) -> Iterator[str]:
+    if only_files_tell(here.facts, here.service):
+        yield (
+            f"there are containers of a {here.service.name} on this host that were not made from "
+            f"{here.service.project_directory}, or not as one project; whether they are this "
+            "service's only its compose files tell, and docker compose cannot resolve them: "
+            "deployctl check says why"
+        )
+
+
 def _state(here: ServiceOnHost) -> State:
     """The one word for it; what hides the rest comes first."""
     facts, service = here.facts, here.service.name
@@ -76,7 +119,7 @@ def _state(here: ServiceOnHost) -> State:
         return State.DEPLOYING
     if _interrupted_run(facts, service):
         return State.INTERRUPTED
-    if not any(c.up for c in here.containers):
+    if not here.up:
         return State.NOT_RUNNING
     if here.running is None:
         return State.MIXED
@@ -140,12 +183,15 @@ def kept_unrecorded(facts: HostFacts, service: str) -> tuple[str, ...]:
     """
     known = {entry.release.tag for entry in facts.history.of(service)}
     running = {c.image_id for c in facts.containers or () if c.service == service}
-    kept = (i for i in facts.images if i.repository == kept_repository(service))
-    return tuple(
+    project = facts.configuration.project if facts.configuration else None
+    repositories = kept_repositories(project, service)
+    kept = (i for i in facts.images if i.repository in repositories)
+    tags = (
         image.tag
         for image in kept
         if suggest.is_tag(image.tag) and image.tag not in known and image.image_id not in running
     )
+    return tuple(dict.fromkeys(tags))
 
 
 def deploy_of_kept(kept: Sequence[str], service: str) -> str:
@@ -169,6 +215,8 @@ def _running(here: ServiceOnHost, last: record.Entry | None) -> Release | None:
 
 def _health(containers: Sequence[Container]) -> str:
     """The worst of the containers', in one word."""
+    if any(c.crash_loops for c in containers):
+        return "restarting"  # also in the moments in which docker calls it running
     for word in (Health.UNHEALTHY, Health.STARTING):
         if any(c.health is word and c.up for c in containers):
             return word.value

@@ -13,7 +13,7 @@ from deployctl.compose.host.transact import STRANGER, RunEvents
 from deployctl.compose.host.wire import free_kib
 from deployctl.compose.lock import busy
 from deployctl.compose.plan import Plan
-from deployctl.compose.preconditions import disk_full, env_file_foreign
+from deployctl.compose.preconditions import disk_full, docker_down, env_file_foreign
 from deployctl.compose.script_output import ScriptOutput
 from deployctl.errors import (
     BrokenError,
@@ -25,11 +25,12 @@ from deployctl.errors import (
     RestoredError,
 )
 from deployctl.inventory import ComposeService, Host
-from deployctl.quoting import shown
+from deployctl.quoting import shown, shown_name
 from deployctl.release import record, suggest
 from deployctl.release.checklist import Gate
 from deployctl.release.reference import is_digest
 from deployctl.release.release import Action
+from deployctl.release.results import UnfinishedRun
 
 CHANGED_WHILE_WAITING = "changed-while-waiting"
 CHANGED_MEANWHILE = "changed-meanwhile"
@@ -37,12 +38,17 @@ ENV_FILE = ".env"
 """What transact.sh refuses to begin without being able to replace."""
 DISK_FULL = "disk-full"
 """Why else it refuses to begin."""
+DOCKER_DOWN = "docker"
+"""And what it waits for in vain before it begins."""
+KILLED = "killed"
+"""Or it was killed before that."""
 STATE_CLOSED = "state-closed"
 """Why it cannot say anything of a run."""
 
 REASONS = {
     "tag-failed": "docker could not name the image",
     "dependency-failed": "a dependency could not be started",
+    "dependency-incomplete": "a dependency that has to end well before the release did not",
     "dependency-unhealthy": "a dependency that was started did not get healthy",
     "up-failed": "docker compose up failed",
     "health-timeout": "it did not get healthy in time",
@@ -50,8 +56,18 @@ REASONS = {
     "exited": "its container exited",
     "crash-loop": "its container crashes again and again",
     "other-image": "its container runs another image than the one that was verified",
+    "killed": "the run was killed on the host",
+    "aborted": "somebody aborted it",
+    "docker-away": "docker on the host did not answer",
     "not-recreated": "its container was not made anew",
     "persist-failed": "the tag could not be kept in the project's .env",
+}
+# How the old release came back, from what was the least to what was the most to do.
+_RUNGS = {
+    "untouched": "{} runs as before, healthy: it was left alone",
+    "started": "{} is back and healthy: its containers were started again",
+    "made": "{} is back and healthy: its containers were made again",
+    "forced": "{} is back and healthy: made again from today's compose files",
 }
 # Whoever follows a run would only follow it again.
 _START_AGAIN = "start the deploy or rollback again"
@@ -114,16 +130,47 @@ def success_entry(events: RunEvents, asked: Asked) -> record.Entry:
     """
     if events.end in {"outcome", "ended"}:
         return _recorded_end(events, asked)
-    raise _never_begun(events, asked)
+    if events.begun and _looks_never_begun(events):
+        raise _record_gone(asked)
+    raise never_begun(events, asked)
+
+
+def changed_nothing(events: RunEvents) -> bool:
+    """Whether a run that was to be aborted came to its end before it had changed anything."""
+    if events.begun:
+        return False
+    if events.end in {"outcome", "ended"}:
+        return not events.text.strip()
+    return events.end in {"cancelled", "refused"} and events.what != STATE_CLOSED
+
+
+def _looks_never_begun(events: RunEvents) -> bool:
+    """Whether the host has lost sight of the run: that says nothing of one that was heard to begin.
+
+    Before its first step, nothing was changed even so.
+    """
+    if events.end == "refused":
+        return events.what == STATE_CLOSED or (events.what == KILLED and bool(events.step))
+    return events.end in {"cancelled", "unknown-run"}
+
+
+def notes_of_success(events: RunEvents) -> tuple[str, ...]:
+    """Return what is worth knowing of a run that succeeded."""
+    entry = events.entry()
+    if entry is None or not entry.reason:
+        return ()
+    why = _why(entry)
+    return (f"it looked like a failure at first ({why}), but it runs and is healthy now",)
 
 
 def lost(host: str, run: str, *, begun: bool) -> OutcomeUnknownError:
-    """Return the error for a run that goes on where the client cannot see it."""
-    doing = "goes on there by itself" if begun else "may go on there by itself"
+    """Return the error for a run that the client cannot see any longer, nor the host."""
+    doing = "had begun" if begun else "may have begun"
     return OutcomeUnknownError(
         "connection-lost",
         f"the connection to {host} is lost and could not be made again; run {run} {doing}",
-        state="not known from here: the run ends by itself in a recorded outcome",
+        state="not known from here: if the host is up, the run ends by itself in a recorded "
+        "outcome; if it went down, status says what it left",
         hint=suggest.deployctl("follow", host, run),
         about={"run": run},
     )
@@ -139,8 +186,10 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     """
     states = {
         "untouched": "nothing on the host was changed: the run was cancelled before it began",
-        "goes-on": f"run {run} goes on on {host} by itself, and ends in a recorded outcome",
-        "unknown": f"run {run} may go on on {host}; it ends by itself in a recorded outcome",
+        "goes-on": f"run {run} had begun on {host}: as long as the host is up, it goes on there "
+        "by itself, and ends in a recorded outcome",
+        "unknown": f"run {run} may have begun on {host}: as long as the host is up, it goes on "
+        "there by itself then, and ends in a recorded outcome",
     }
     again = "run the command again, if it is still wanted"
     watch_it = suggest.deployctl("follow", host, run)
@@ -153,10 +202,37 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     )
 
 
+def stopped_aborting(host: str, run: UnfinishedRun | None) -> InterruptedByUserError:
+    """Return the error for an abort that the user stopped watching.
+
+    Args:
+        host: its name.
+        run: that was aborted; None: the host had not said so yet.
+    """
+    return InterruptedByUserError(
+        "interrupted",
+        f"stopped watching {host}",
+        state="the run is aborted all the same" if run else "whether a run is aborted is not known",
+        hint=(run.follow_command(host) if run else "") or suggest.deployctl("status"),
+    )
+
+
+def abort_not_known(host: str, service: str) -> OutcomeUnknownError:
+    """Return the error for a connection that broke before the host said that it aborts a run."""
+    return OutcomeUnknownError(
+        "connection-lost",
+        f"the connection to {host} broke before it said whether it aborts the run of {service}",
+        state="not known: the run goes on, or goes back",
+        hint=suggest.hint(
+            "look, and abort it again if it still goes on:", suggest.deployctl("status", service)
+        ),
+    )
+
+
 def _recorded_end(events: RunEvents, asked: Asked) -> record.Entry:
     host, entry = asked.host, events.entry()
     if entry is None or entry.run != asked.run:
-        raise _nothing_recorded(host, asked.service, asked.run)
+        raise _record_gone(asked) if events.begun else _nothing_recorded(asked)
     if not asked.agrees(entry):
         raise _of_another_run(entry, asked)
     if entry.event == record.SUCCEEDED:
@@ -176,7 +252,7 @@ def _restored(events: RunEvents, entry: record.Entry, host: str) -> DeployctlErr
         "restored",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
         f"{_why(entry, events.limit)}",
-        state=f"{shown_tag(back)} is back and healthy",
+        state=_RUNGS.get(entry.rung, "{} is back and healthy").format(shown_tag(back)),
         hint=suggest.hint(
             "fix what the log shows and deploy a new commit; what runs now:",
             suggest.deployctl("status", entry.service),
@@ -193,7 +269,7 @@ def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError
         state = "the failed release was left as it is: there was no earlier release to put back"
     else:
         hint = suggest.hint(
-            "look at what runs; then fix it and deploy again, or roll back:",
+            "look at what runs; then fix it and deploy again, or go back:",
             look,
             suggest.deployctl("rollback", entry.service),
         )
@@ -258,24 +334,40 @@ def _of_another_run(entry: record.Entry, asked: Asked) -> DeployctlError:
     )
 
 
-def _nothing_recorded(host: str, service: str, run: str) -> DeployctlError:
+def _nothing_recorded(asked: Asked) -> HostError:
     """Its start is recorded before anything is changed: without a record, nothing was."""
     return HostError(
         "never-begun",
-        f"run {run} on {host} was stopped before it began",
+        f"run {asked.run} on {asked.host} was stopped before it began",
         hint=suggest.hint(
             f"it was killed, or the disk is full. Look, then {_START_AGAIN}:",
-            suggest.deployctl("check", service),
+            suggest.deployctl("check", asked.service),
         ),
     )
 
 
-def _never_begun(events: RunEvents, asked: Asked) -> DeployctlError:
+def _record_gone(asked: Asked) -> DeployctlError:
+    """It was heard to begin: whatever became of its record, something may have been changed."""
+    return BrokenError(
+        "record-gone",
+        f"run {asked.run} on {asked.host} began and left no record: it was killed, or "
+        "deployctl's own files were removed",
+        state="not settled: what runs is whatever the run had done",
+        hint=suggest.hint(
+            "look at what runs; then deploy again, or roll back:",
+            suggest.deployctl("status", asked.service),
+        ),
+        about={"run": asked.run},
+    )
+
+
+def never_begun(events: RunEvents, asked: Asked) -> DeployctlError:
+    """Return the error for a run that came to its end before it had begun."""
     host, service, run = asked.host, asked.service, asked.run
     if events.end == "busy" and events.what == STRANGER:
         return _lock_taken(events, host, service)
     if events.end == "busy":
-        return busy(host, events.holder())
+        return busy(host, events.holder(), service)
     if events.end == "changed" and events.what == "hold" and not events.waited:
         return held(read_hold(events.text))
     if events.end == "changed":
@@ -303,7 +395,7 @@ def _never_begun(events: RunEvents, asked: Asked) -> DeployctlError:
     )
 
 
-def _refused(events: RunEvents, asked: Asked) -> HostError:
+def _refused(events: RunEvents, asked: Asked) -> DeployctlError:
     host, service = asked.host, asked.service
     if events.what == ENV_FILE:
         own = [service.env_file for service in asked.services]
@@ -311,6 +403,10 @@ def _refused(events: RunEvents, asked: Asked) -> HostError:
     if events.what == DISK_FULL:
         free = free_kib(ScriptOutput(events.text, 0))
         return disk_full([s.state_directory for s in asked.services], host, free)
+    if events.what == KILLED:
+        return _nothing_recorded(asked)
+    if events.what == DOCKER_DOWN:
+        return docker_down(host, "does not answer")
     if events.what == STATE_CLOSED:
         return HostError(
             "state-foreign",
@@ -358,6 +454,8 @@ def _about(entry: record.Entry) -> dict[str, str]:
 
 def _why(entry: record.Entry, limit: float | None = None) -> str:
     """Why a run failed; `limit`: seconds that it had to get healthy, if they were too few."""
+    if entry.reason == "aborted" and entry.aborted_by:
+        return f"{shown_name(entry.aborted_by)} aborted it"
     why = REASONS.get(entry.reason, "for a reason that is not recorded")
     if limit is None:
         return why

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.compose.host.fetch import FETCH_LIMIT, Pull, Stage, fetch_command, read_fetch
+from deployctl.compose.kept_images import fetched_tag, kept_image
 from deployctl.compose.read import ask
 from deployctl.compose.registry import Fetch, not_fetched
 from deployctl.compose.request import Request
@@ -32,7 +33,7 @@ def fetch(
     host, image = connection.host.name, here.image(tag)
     login = login_to(request.service, image)
     request.observer(StepStarted(host, Phase.FETCH, str(image)))
-    command = fetch_command(request.service.name, str(image), tag, login=login, signature=signature)
+    command = fetch_command(str(image), _kept(here, tag), login=login, signature=signature)
     listener = _PullListener(host, request.observer)
     answer = ask(connection, command, timeout=FETCH_LIMIT, listener=listener)
     fetched = read_fetch(answer, image.repository)
@@ -41,6 +42,12 @@ def fetch(
         raise not_fetched(failure, Fetch(image, request.service.name, host, here.facts.user, login))
     request.observer(StepEnded(host))
     return fetched
+
+
+def _kept(here: ConfiguredOnHost, tag: str) -> str:
+    """The name of what is fetched, which no run that tidies up meanwhile can know."""
+    fetched = fetched_tag(tag, here.history.next_seq)
+    return kept_image(here.configuration.project, here.service.name, fetched)
 
 
 class _PullListener:

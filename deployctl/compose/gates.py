@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from deployctl.compose.container import Dependency
+from deployctl.compose.container import ComposeContainer, Dependency, Need
 from deployctl.compose.facts import FetchedImage, HostFacts
 from deployctl.compose.lock import busy, lock_taken
-from deployctl.compose.project import Configuration, ConfiguredService
+from deployctl.compose.project import COMPLETED, STARTED, Configuration, ConfiguredService
 from deployctl.errors import BusyError, RefusedError
 from deployctl.inventory import ComposeService, Registry, Signature
 from deployctl.quoting import shown
@@ -21,19 +21,19 @@ from deployctl.release.release import Release
 
 
 @gate(Gate.BUSY)
-def not_busy(facts: HostFacts, host: str, directory: str, *, wait: float) -> str:
+def not_busy(facts: HostFacts, host: str, service: ComposeService, *, wait: float) -> str:
     """Nobody else changes the host now; the transaction's lock has the last word.
 
     Args:
         facts: of the host.
         host: its name.
-        directory: deployctl's own on it.
+        service: that is to be changed on it.
         wait: seconds to wait for another run.
     """
     if facts.holder and not wait:
-        raise busy(host, facts.holder)
+        raise busy(host, facts.holder, service.name)
     if facts.stranger and not wait:
-        raise lock_taken(host, facts.stranger, directory)
+        raise lock_taken(host, facts.stranger, service.state_directory)
     waited_for = facts.holder or facts.stranger
     return "another run is waited for" if waited_for else "no other run"
 
@@ -111,25 +111,54 @@ def tag_is_not_shared(service: ComposeService, configuration: Configuration) -> 
 
 
 @gate(Gate.DEPENDENCIES)
-def dependencies_are_well(dependencies: Iterable[Dependency]) -> str:
-    """What the service needs is there, or can be started."""
-    unwell = [d for d in dependencies if not d.absent and not d.well]
+def dependencies_are_well(dependencies: Iterable[Dependency], tag: str = "") -> str:
+    """What the service needs is there, or can be started.
+
+    Args:
+        dependencies: of the service.
+        tag: what is deployed; empty: not known yet.
+    """
+    unwell = [d for d in dependencies if d.need(tag) is Need.PERSON]
     if unwell:
         raise RefusedError(
             "dependency-unhealthy",
-            f"{_list(unwell)}: a new release would have nothing to work with",
-            hint="fix it first; deployctl never touches a dependency that is there",
+            f"{_list(unwell, tag)}: a new release would have nothing to work with",
+            hint="fix it first; deployctl never touches a dependency that is there"
+            + "".join(map(_if_it_is_a_job, unwell)),
         )
-    return _list(dependencies) or "none"
+    return _list(dependencies, tag) or "none"
 
 
-def dependency_warnings(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
-    """The same for a rollback, which only warns."""
-    return tuple(
-        f"dependency {d.name} is not healthy ({_condition_of(d)})"
-        for d in dependencies
-        if not d.absent and not d.well
+def _if_it_is_a_job(dependency: Dependency) -> str:
+    ended = all(c.status == "exited" and c.exit_code == 0 for c in dependency.containers)
+    if dependency.condition != STARTED or not ended:
+        return ""
+    return (
+        f". If {dependency.name} does its work and ends, the compose file shall ask for "
+        f"`condition: {COMPLETED}`"
     )
+
+
+def dependency_warnings(dependencies: Iterable[Dependency], tag: str) -> tuple[str, ...]:
+    """The same for a rollback, which only warns, and never runs a one-shot."""
+    return tuple(
+        f"dependency {d.name} {_warning(d, tag)}"
+        for d in dependencies
+        if d.need(tag) in {Need.RUN, Need.WAIT, Need.PERSON}
+    )
+
+
+def _warning(dependency: Dependency, tag: str) -> str:
+    if not dependency.one_shot:
+        return f"is not healthy ({_state_of(dependency)})"
+    if dependency.need(tag) is not Need.RUN:
+        return f"has not ended well ({_state_of(dependency)})"
+    if dependency.absent:
+        return "is not there: a rollback does not run it"
+    if all(c.status == "created" for c in dependency.containers):
+        return "was never run: a rollback does not run it"
+    tags = ", ".join(sorted({c.reference.tag for c in dependency.containers}))
+    return f"ran for {tags} last, and {_state_of(dependency)}: a rollback does not run it again"
 
 
 def dependency_changes(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
@@ -138,7 +167,7 @@ def dependency_changes(dependencies: Iterable[Dependency]) -> tuple[str, ...]:
         f"dependency {d.name} was started with {' and '.join(d.changes)} than today's: this run "
         "does not touch it, a plain docker compose up would recreate it"
         for d in dependencies
-        if d.changed
+        if d.changed and not d.runs_for_each_release
     )
 
 
@@ -252,12 +281,30 @@ def _same_content(recorded: Release, fetched: FetchedImage) -> bool:
     )
 
 
-def _list(dependencies: Iterable[Dependency]) -> str:
-    return ", ".join(f"{d.name} {_condition_of(d)}" for d in dependencies)
+_FIRST = {
+    Need.START: "is not there yet and is started first",
+    Need.START_ALONE: "is not there yet and is started first",
+    Need.RUN: "is run first",
+}
 
 
-def _condition_of(dependency: Dependency) -> str:
-    if dependency.absent:
-        return "is not there yet and is started first"
-    words = sorted({f"{c.status}, {c.health}" for c in dependency.containers})
+def _list(dependencies: Iterable[Dependency], tag: str) -> str:
+    return ", ".join(f"{d.name} {_condition_of(d, tag)}" for d in dependencies)
+
+
+def _condition_of(dependency: Dependency, tag: str) -> str:
+    need = dependency.need(tag)
+    waited_for = " and is waited for" if need is Need.WAIT else ""
+    return _FIRST.get(need) or f"{_state_of(dependency)}{waited_for}"
+
+
+def _state_of(dependency: Dependency) -> str:
+    words = sorted({_state_of_one(dependency, c) for c in dependency.containers})
     return f"is {'; '.join(words)}"
+
+
+def _state_of_one(dependency: Dependency, container: ComposeContainer) -> str:
+    if dependency.one_shot and container.status == "exited":
+        return f"exited ({container.exit_code})"
+    loops = ", crashes again and again" if container.crash_loops else ""
+    return f"{container.status}, {container.health}{loops}"

@@ -58,12 +58,20 @@ def lock_taken(host: str, stranger: Stranger, directory: str) -> BusyError:
     )
 
 
-def busy(host: str, holder: UnfinishedRun) -> BusyError:
-    """Return the error that names who holds a host."""
+def busy(host: str, holder: UnfinishedRun, service: str) -> BusyError:
+    """Return the error that names who holds a host.
+
+    Args:
+        host: its name.
+        holder: the run that goes on there.
+        service: that was to be changed; only a run of its own can be aborted in its name.
+    """
     look = holder.follow_command(host) or suggest.deployctl("status")
+    abort = suggest.deployctl("abort", service) if service and service == holder.service else ""
+    or_abort = "; the last line ends one that hangs" if abort else ""
     return BusyError(
         "busy",
         f"{host} is busy: {holder.text}",
-        hint=suggest.hint("wait for it (--wait 10m), or watch it:", look),
+        hint=suggest.hint(f"wait for it (--wait 10m), or watch it{or_abort}:", look, abort),
         gate=Gate.BUSY,
     )

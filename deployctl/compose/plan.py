@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from deployctl.compose.container import ComposeContainer
-from deployctl.compose.project import start, up
+from deployctl.compose.container import ComposeContainer, Need
+from deployctl.compose.kept_images import Outdated, fetched_tag, kept_repository, outdated
+from deployctl.compose.project import run_once, start, up
 from deployctl.compose.service import ConfiguredOnHost
 from deployctl.inventory import ComposeService
 from deployctl.release import record, suggest, way_back
@@ -15,6 +17,23 @@ from deployctl.release.origin import Origin
 from deployctl.release.reference import Reference
 from deployctl.release.release import Action, Release, same_release
 from deployctl.ssh.command import Command
+
+_UP_LIMIT = 300.0  # seconds, beside what the old containers may take to stop
+
+
+@dataclass(frozen=True)
+class FirstNeed:
+    """A dependency that something has to happen to before the service is touched.
+
+    Attributes:
+        name: in the compose files.
+        need: what has to happen.
+        condition: what it is waited for, of project.CONDITIONS.
+    """
+
+    name: str
+    need: Need
+    condition: str
 
 
 @dataclass(frozen=True)
@@ -32,20 +51,27 @@ class Plan:
         previous_image: its REPOSITORY:TAG.
         previous_run: the run whose kept configuration it needs; empty: today's files will do.
         replicas: containers that the service should have.
-        dependencies: services that are started first.
+        stop_grace: seconds that the service's containers may take to stop.
+        up_limit: seconds for one `docker compose up`, and for docker to be back where it is away.
+        dependencies: services that something has to happen to first, in this order.
+        looked_at: services that Compose looks at when it starts what is not there, or the service.
         recreate: recreate the containers even where Compose sees no change.
         alone: Compose shall not look at what the service needs.
         env_file: the project's .env, in which the tag is kept; empty: it is kept nowhere.
-        seen_containers: the service's containers that the decision was made on.
+        serving: the tag that ran healthy when it was decided; empty: none did.
+        seen_containers: the service's containers that the decision was made on, leftovers too.
         seen_history: size of the history that the decision was made on, in bytes.
         files: hash of the resolved configuration.
         image_store: docker's, for the record.
         next_seq: number of the next history line.
         found: runs without an outcome, whose end is recorded first.
-        keep_tags: tags whose images stay on the host; None: all.
+        outdated: names of images that go after a success.
+        configurations: runs whose resolved configuration stays on the host, those first that
+            are needed most.
         origin: who asks, and from where.
         wait: seconds to wait for another run to end.
         now: the client's clock, for the holder's note.
+        unchanged: the release runs already, and that this was asked for is all that is recorded.
     """
 
     run: str
@@ -58,20 +84,26 @@ class Plan:
     previous_image: str
     previous_run: str
     replicas: int
-    dependencies: tuple[str, ...]
+    stop_grace: float
+    up_limit: float
+    dependencies: tuple[FirstNeed, ...]
+    looked_at: tuple[str, ...]
     recreate: bool
     alone: bool
     env_file: str
+    serving: str
     seen_containers: tuple[ComposeContainer, ...]
     seen_history: int
     files: str
     image_store: str
     next_seq: int
     found: tuple[record.Entry, ...]
-    keep_tags: tuple[str, ...] | None
+    outdated: Outdated
+    configurations: tuple[str, ...]
     origin: Origin
     wait: float
     now: datetime
+    unchanged: bool = False
 
 
 def plan_of(
@@ -108,24 +140,31 @@ def plan_of(
         previous_image=f"{image.repository}:{previous.tag}" if previous else "",
         previous_run=previous_entry.run if previous_entry and files_changed else "",
         replicas=here.configured.replicas,
-        dependencies=tuple(d.name for d in here.dependencies if d.absent),
+        stop_grace=here.configured.stop_grace,
+        up_limit=_UP_LIMIT + here.configured.stop_grace,
+        dependencies=_first_needs(here, action, release),
+        looked_at=_looked_at(here, release),
         recreate=_runs_unwell(here, release),
         alone=_alone(here),
         env_file=_env_file(here),
-        seen_containers=here.containers,
+        serving=here.running.tag if here.running and here.well else "",
+        seen_containers=here.all_containers,
         seen_history=here.history.size,
         files=files,
         image_store=here.facts.image_store,
         next_seq=here.history.next_seq,
         found=here.history.unfinished(),
-        keep_tags=_tags_to_keep(here, action, release),
+        outdated=_outdated(here, action, release),
+        configurations=_configurations_to_keep(here, previous_entry),
         origin=origin,
         wait=wait,
         now=now,
     )
 
 
-def commands(here: ConfiguredOnHost, release: Release, *, fetch: bool) -> tuple[str, ...]:
+def commands(
+    here: ConfiguredOnHost, action: Action, release: Release, *, fetch: bool
+) -> tuple[str, ...]:
     """Return what would run on the host, as a person would type it.
 
     Nothing, where the history names a tag that no run of deployctl can have recorded.
@@ -134,7 +173,7 @@ def commands(here: ConfiguredOnHost, release: Release, *, fetch: bool) -> tuple[
         return ()
     service = here.service
     files, variable, tag = service.compose_files, service.tag_variable, release.tag
-    needed = [d.name for d in here.dependencies if d.absent and suggest.is_name(d.name)]
+    first = [n for n in _first_needs(here, action, release) if suggest.is_name(n.name)]
     image = here.image(tag)
     pull = [Command(("docker", "pull", str(image)))] if fetch and _can_be_typed(image) else []
     return tuple(
@@ -142,10 +181,37 @@ def commands(here: ConfiguredOnHost, release: Release, *, fetch: bool) -> tuple[
         for command in (
             Command(("cd", service.directory)),
             *pull,
-            *(start(files, dependency, variable, tag) for dependency in needed),
+            *(c for n in first for c in _typed(n, service, tag)),
             up(files, service.name, variable, tag, alone=_alone(here)),
         )
     ) + ((f"# {variable}={tag} in {kept}",) if (kept := _env_file(here)) else ())
+
+
+def _first_needs(here: ConfiguredOnHost, action: Action, release: Release) -> tuple[FirstNeed, ...]:
+    """What has to happen first; a rollback only starts what is not there, and runs no one-shot."""
+    done_first = {Need.START, Need.START_ALONE}
+    if action is Action.DEPLOY:
+        done_first |= {Need.RUN, Need.WAIT}
+    return tuple(
+        FirstNeed(d.name, need, d.condition)
+        for d in here.dependencies
+        if (need := d.need(release.tag)) in done_first
+    )
+
+
+def _looked_at(here: ConfiguredOnHost, release: Release) -> tuple[str, ...]:
+    """All that is needed, or nothing: `up` without `--no-deps` goes over all of it."""
+    needs = {d.need(release.tag) for d in here.dependencies}
+    looks = Need.START in needs or not _alone(here)
+    return tuple(d.name for d in here.dependencies) if looks else ()
+
+
+def _typed(first: FirstNeed, service: ComposeService, tag: str) -> Iterator[Command]:
+    words = (service.compose_files, first.name, service.tag_variable, tag)
+    if first.need is Need.RUN:
+        yield run_once(*words)
+    elif first.need is not Need.WAIT:
+        yield start(*words, alone=first.need is Need.START_ALONE)
 
 
 def _can_be_typed(image: Reference) -> bool:
@@ -201,6 +267,15 @@ def _runs_unwell(here: ConfiguredOnHost, release: Release) -> bool:
     return not here.well and any(c.image_id == release.image_id for c in here.containers)
 
 
+def _outdated(here: ConfiguredOnHost, action: Action, release: Release) -> Outdated:
+    repository = kept_repository(here.configuration.project, here.service.name)
+    kept = [image.tag for image in here.facts.images if image.repository == repository]
+    if action is Action.DEPLOY:
+        # Both are there by then: one was made by the fetch, the other is made by the run.
+        kept += [release.tag, fetched_tag(release.tag, here.history.next_seq)]
+    return outdated(kept, _tags_to_keep(here, action, release))
+
+
 def _tags_to_keep(
     here: ConfiguredOnHost, action: Action, release: Release
 ) -> tuple[str, ...] | None:
@@ -211,6 +286,17 @@ def _tags_to_keep(
     good = way_back.known_good_tags(here.history, service.name, service.keep)
     tags = [release.tag, *running, *good, *_way_back(here, action, release)]
     return tuple(dict.fromkeys(tags))
+
+
+def _configurations_to_keep(
+    here: ConfiguredOnHost, previous: record.Entry | None
+) -> tuple[str, ...]:
+    """What a failure of this run needs, and then the newest successes in the history's order."""
+    needed = [previous.run] if previous else []
+    newest = [
+        e.run for e in reversed(here.history.of(here.service.name)) if e.event == record.SUCCEEDED
+    ]
+    return tuple(dict.fromkeys([*needed, *newest]))[: here.service.keep]
 
 
 def _way_back(here: ConfiguredOnHost, action: Action, release: Release) -> list[str]:

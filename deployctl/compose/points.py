@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from deployctl.compose import drift, gates
 from deployctl.compose.facts import FetchFailure, HostFacts, Measures
 from deployctl.compose.lock import lock_taken
+from deployctl.compose.notes import short_wait
 from deployctl.compose.preconditions import ANSWERS, CHANGES, LOW_DISK_KIB, make_room
 from deployctl.compose.registry import Answer, log_in, no_place
 from deployctl.compose.registry import answer as registry_answer
-from deployctl.compose.service import ConfiguredOnHost
+from deployctl.compose.service import ConfiguredOnHost, ServiceOnHost
 from deployctl.errors import EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError, GateResult
 from deployctl.inventory import ComposeService, Host
 from deployctl.quoting import shown
@@ -117,8 +118,9 @@ def _rules(facts: HostFacts) -> tuple[_Rule, ...]:
         return always
     if facts.containers is None:
         return (*always, _docker, *_OWN_FILES, _hold)
-    project = (_image, _dependencies, _registry) if facts.configuration else ()
-    return (*always, _docker, _compose, *project, *_OWN_FILES, _disk, _hold, _rollback)
+    project = (_image, _health, _dependencies, _registry) if facts.configuration else ()
+    containers = (_leftovers, *_OWN_FILES, _disk, _hold, _rollback)
+    return (*always, _docker, _compose, *project, *containers)
 
 
 def _connection(subject: Subject) -> Iterator[CheckFinding]:
@@ -193,6 +195,40 @@ def _image(subject: Subject) -> Iterator[CheckFinding]:
             "image",
             lambda: gates.image_follows_tag(
                 service.name, configuration, service.tag_variable, service.registry
+            ),
+        )
+
+
+def _health(subject: Subject) -> Iterator[CheckFinding]:
+    configuration, service = subject.facts.configuration, subject.service
+    configured = configuration and configuration.services.get(service.name)
+    if not configured or not configured.start_period:
+        return
+    if problem := short_wait(service, configured.start_period):
+        yield _warning(
+            "health",
+            "health-timeout-short",
+            problem,
+            f"set health_timeout in services.{service.name} of the inventory to more than that, or "
+            "a shorter start_period in the compose files",
+        )
+    else:
+        said = f"health_timeout, {service.health_timeout:g} s, covers the start_period"
+        yield _ok("health", f"{said}, {configured.start_period:g} s")
+
+
+def _leftovers(subject: Subject) -> Iterator[CheckFinding]:
+    here = ServiceOnHost.found(subject.service, subject.facts)
+    if names := drift.leftover_names(here):
+        yield _warning(
+            "containers",
+            "left-over",
+            f"left over from a recreate that was cut off or failed, and never started: {names}; a "
+            "docker compose up by hand can take down what serves",
+            suggest.hint(
+                "the next deploy or rollback that changes something removes it; or now, on the "
+                "host:",
+                *(suggest.docker_remove(c.id) for c in here.leftovers[:_MOST_PROBLEMS]),
             ),
         )
 
@@ -332,13 +368,15 @@ def _history(subject: Subject) -> Iterator[CheckFinding]:
 def _interrupted(subject: Subject) -> Iterator[CheckFinding]:
     if subject.facts.holder:
         return  # a run that goes on has no outcome yet
+    down = ServiceOnHost.found(subject.service, subject.facts).down
     for entry in subject.facts.history.unfinished()[-_MOST_PROBLEMS:]:
         own = [name for name in (subject.service.name,) if name == entry.service]
         yield _warning(
             "history",
             "run-interrupted",
             f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: "
-            "it was killed, or its line in the history is damaged",
+            "it was killed, or its line in the history is damaged"
+            + (f"; {entry.service} is down" if own and down else ""),
             suggest.hint(
                 "the next deploy or rollback records it; what runs now:",
                 suggest.deployctl("status", *own),
@@ -353,7 +391,8 @@ def _lock(subject: Subject) -> Iterator[CheckFinding]:
         yield _problem("lock", error)
     else:
         yield _judged(
-            "lock", lambda: gates.not_busy(subject.facts, subject.host.name, directory, wait=0)
+            "lock",
+            lambda: gates.not_busy(subject.facts, subject.host.name, subject.service, wait=0),
         )
 
 
@@ -428,7 +467,7 @@ def _rollback(subject: Subject) -> Iterator[CheckFinding]:
         yield _warning(
             "rollback",
             "rollback-none",
-            f"there is nothing to go back to: {status.rollback_refusal}",
+            f"a rollback without a tag goes nowhere: {status.rollback_refusal}",
             drift.deploy_of_kept(kept, status.service)
             if kept
             else suggest.hint(

@@ -217,9 +217,14 @@ def _no_docker(facts: HostFacts, host: Host) -> HostError:
         "silent": "does not answer",
         "remote": "does not answer (DOCKER_HOST is set there)",
     }
+    return docker_down(host.name, reasons.get(facts.docker_problem, "does not answer"))
+
+
+def docker_down(host: str, what: str) -> HostError:
+    """Return the error for a docker that cannot be asked; `what`: how that shows."""
     return HostError(
         "docker-down",
-        f"docker on {host.name} {reasons.get(facts.docker_problem, 'does not answer')}",
+        f"docker on {host} {what}",
         hint="on the host:\nsystemctl status docker",
     )
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deployctl.inventory import parse_duration
 from deployctl.release.reference import Reference
 from deployctl.ssh.command import Command
 
 # Stands in for the tag when the configuration is resolved: what depends on the tag can be seen,
 # and the configuration's hash does not depend on it.
 TAG_PLACEHOLDER = "deployctl-tag-placeholder"
+DEFAULT_STOP_GRACE = 10.0
+"""Seconds; Compose's own."""
+
+STARTED, HEALTHY, COMPLETED = CONDITIONS = (
+    "service_started",
+    "service_healthy",
+    "service_completed_successfully",
+)
+"""What depends_on can ask of a service, the least first, which is meant where it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +33,16 @@ class ConfiguredService:
         builds: it has a build section.
         replicas: containers that it should have.
         dependencies: services that it needs, by name; the value is the condition.
+        stop_grace: seconds that its containers may take to stop.
+        start_period: seconds in which a failed health check does not count; 0: none, or not known.
     """
 
     image: str
     builds: bool
     replicas: int
     dependencies: Mapping[str, str]
+    stop_grace: float = DEFAULT_STOP_GRACE
+    start_period: float = 0.0
 
     @property
     def uses_tag(self) -> bool:
@@ -86,6 +100,29 @@ class Configuration:
                 way_down.append((needed, self._needs(needed)))
         return tuple(found[:-1])
 
+    def conditions_on(self, service: str) -> dict[str, str]:
+        """Return the same services, with the most that is asked of each: one of CONDITIONS."""
+        needed = self.needed_by(service)
+        asked: dict[str, set[str]] = {name: {STARTED} for name in needed}
+        for name in (service, *needed):
+            known = self.services.get(name)
+            for other, condition in known.dependencies.items() if known else ():
+                asked.setdefault(other, set()).add(condition)
+        return {name: _most(asked[name]) for name in needed}
+
+    def need_one_shots(self, services: Sequence[str]) -> frozenset[str]:
+        """Return those of the services that need one that has to run to its end, directly or not.
+
+        services: as needed_by has them: what one needs comes before it.
+        """
+        found: set[str] = set()
+        for name in services:
+            known = self.services.get(name)
+            needs = known.dependencies.items() if known else ()
+            if any(condition == COMPLETED or other in found for other, condition in needs):
+                found.add(name)
+        return frozenset(found)
+
     def _needs(self, service: str) -> Iterator[str]:
         known = self.services.get(service)
         return iter(known.dependencies if known else ())
@@ -114,12 +151,27 @@ def up(
     )
 
 
-def start(compose_files: Sequence[str], service: str, tag_variable: str, tag: str) -> Command:
-    """Return the command that starts a service that is not there, and what it needs."""
-    options = ("up", "-d", "--no-recreate", "--no-build")
+def start(
+    compose_files: Sequence[str], service: str, tag_variable: str, tag: str, *, alone: bool = False
+) -> Command:
+    """Return the command that starts a service that is not there; not `alone`: and its needs."""
+    no_deps = ("--no-deps",) if alone else ()
+    options = ("up", "-d", "--no-recreate", *no_deps, "--no-build")
     return Command(
         (*compose_argv(compose_files), *options, service), environment={tag_variable: tag}
     )
+
+
+def run_once(compose_files: Sequence[str], service: str, tag_variable: str, tag: str) -> Command:
+    """Return the command that runs a one-shot for a release, and touches nothing else."""
+    options = ("up", "-d", "--no-deps", "--pull", "missing", "--no-build")
+    return Command(
+        (*compose_argv(compose_files), *options, service), environment={tag_variable: tag}
+    )
+
+
+def _most(conditions: Container[str]) -> str:
+    return max(CONDITIONS, key=lambda c: (c in conditions, CONDITIONS.index(c)))
 
 
 def _service(value: Mapping[str, Any]) -> ConfiguredService:
@@ -131,7 +183,23 @@ def _service(value: Mapping[str, Any]) -> ConfiguredService:
         builds="build" in value,
         replicas=scale if isinstance(scale, int) and scale > 0 else 1,
         dependencies=_dependencies(value.get("depends_on")),
+        stop_grace=_seconds(value.get("stop_grace_period"), DEFAULT_STOP_GRACE),
+        start_period=_start_period(value.get("healthcheck")),
     )
+
+
+def _start_period(healthcheck: object) -> float:
+    if not isinstance(healthcheck, dict) or healthcheck.get("disable"):
+        return 0.0
+    return _seconds(healthcheck.get("start_period"), 0.0)
+
+
+def _seconds(duration: object, default: float) -> float:
+    """Compose writes "1m30s"; what cannot be read is the default."""
+    try:
+        return parse_duration(duration) if isinstance(duration, str) else default
+    except ValueError:
+        return default
 
 
 def _dependencies(value: object) -> dict[str, str]:

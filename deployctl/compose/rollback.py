@@ -44,7 +44,7 @@ def _decide(connection: Connection, request: RollbackRequest) -> tuple[Attempt, 
     service, host = request.service, connection.host.name
     with checklist.attached_to_errors():
         here = look(connection, request)
-        busy = gates.not_busy(here.facts, host, service.state_directory, wait=request.wait)
+        busy = gates.not_busy(here.facts, host, service, wait=request.wait)
         checklist.ask([busy])
         target = _target(request, here)
         image = gates.image_follows_tag(service.name, here.configuration, service.tag_variable)

@@ -8,6 +8,7 @@ from deployctl.compose import ending
 from deployctl.compose.host.transact import (
     FOLLOW_LIMIT,
     RunEvents,
+    abort_command,
     begin_command,
     begin_limit,
     follow_command,
@@ -15,6 +16,7 @@ from deployctl.compose.host.transact import (
     waiting_for,
 )
 from deployctl.compose.plan import Plan
+from deployctl.compose.preconditions import script_failed
 from deployctl.errors import (
     CommandTimeoutError,
     ConnectionLostError,
@@ -31,6 +33,8 @@ from deployctl.events import (
     StepEnded,
     StepStarted,
 )
+from deployctl.inventory import ComposeService
+from deployctl.release.origin import Origin
 from deployctl.ssh.command import Command
 from deployctl.ssh.connection import Connection
 
@@ -53,6 +57,8 @@ class _Listener:
         self._waiting_for = ""
         self._told: set[str] = set()
         self._lost = False
+        self._told_away = False
+        self._told_abort = False
         self.words = 0
 
     def __call__(self, line: bytes) -> bytes | None:
@@ -64,6 +70,8 @@ class _Listener:
             self._tell_waiting(holder.text)
             return b"still here\n"
         self._tell_step(self.events.step)
+        self._tell_away()
+        self._tell_abort()
         if self.events.end in {"outcome", "ended"}:
             self._observer(RunEnded(self._host, self.events.ended_at()))
         return None
@@ -83,6 +91,16 @@ class _Listener:
         if step in _PHASES and step not in self._told:
             self._told.add(step)
             self._observer(StepStarted(self._host, _PHASES[step], at=self.events.step_at))
+
+    def _tell_away(self) -> None:
+        if self.events.docker_away and not self._told_away:
+            self._told_away = True
+            self._observer(Notice(self._host, "docker does not answer: the run waits for it"))
+
+    def _tell_abort(self) -> None:
+        if self.events.aborted and not self._told_abort:
+            self._told_abort = True
+            self._observer(Notice(self._host, "the run is aborted: what served before comes back"))
 
     def ended(self) -> bool:
         """Whether the run's end is known."""
@@ -104,7 +122,8 @@ def run(connection: Connection, plan: Plan, observer: Observer) -> RunEvents:
     try:
         _begin(connection, plan, listener, observer)
         if not listener.ended():
-            _follow_again(connection, _follow(plan), plan.run, listener)
+            command = _follow(plan, cancel=not listener.events.begun)
+            _follow_again(connection, command, plan.run, listener)
     except KeyboardInterrupt:
         raise _stopped_by_user(connection, plan, listener) from None
     ending.success_entry(listener.events, ending.Asked.by(plan, connection.host))
@@ -128,6 +147,46 @@ def watch_again(
     return listener.events
 
 
+def abort_and_watch(
+    connection: Connection, service: ComposeService, origin: Origin, observer: Observer
+) -> RunEvents:
+    """Abort the run of a service that is under way, watch it to its end and return its events.
+
+    Raises:
+        OutcomeUnknownError: the connection is lost for good.
+        InterruptedByUserError: the user stopped the watching.
+        HostError: the host cannot be reached in the first place, or not be asked.
+    """
+    listener = _Listener(connection.host.name, observer)
+    _ = connection.session  # connects
+    observer(StepEnded(connection.host.name))
+    try:
+        _abort(connection, service, origin, listener)
+        if not listener.ended():
+            run_id = listener.events.aborting.run if listener.events.aborting else ""
+            command = follow_command(service.state_directory, run_id, cancel=False)
+            _follow_again(connection, command, run_id, listener)
+    except KeyboardInterrupt:
+        raise ending.stopped_aborting(connection.host.name, listener.events.aborting) from None
+    return listener.events
+
+
+def _abort(
+    connection: Connection, service: ComposeService, origin: Origin, listener: _Listener
+) -> None:
+    try:
+        command = abort_command(service, origin)
+        completed = connection.run(command, timeout=FOLLOW_LIMIT, on_line=listener)
+    except (ConnectionLostError, CommandTimeoutError) as error:
+        if listener.events.aborting is None:
+            raise ending.abort_not_known(connection.host.name, service.name) from error
+        listener.lost(error)
+        connection.drop()
+    else:
+        if not listener.ended() and listener.events.aborting is None:
+            raise script_failed(connection.host, completed)
+
+
 def _begin(connection: Connection, plan: Plan, listener: _Listener, observer: Observer) -> None:
     """Send the transaction. What it said is in the listener, also when the connection broke."""
     command = begin_command(plan)
@@ -142,9 +201,9 @@ def _begin(connection: Connection, plan: Plan, listener: _Listener, observer: Ob
             observer(Notice(connection.host.name, _last_line(completed.stderr)))
 
 
-def _follow(plan: Plan, *, watch: bool = True) -> Command:
+def _follow(plan: Plan, *, cancel: bool = True, watch: bool = True) -> Command:
     """A run that has not begun by now must not begin behind the client's back."""
-    return follow_command(plan.service.state_directory, plan.run, cancel=True, watch=watch)
+    return follow_command(plan.service.state_directory, plan.run, cancel=cancel, watch=watch)
 
 
 def _follow_again(

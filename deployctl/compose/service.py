@@ -21,24 +21,33 @@ class ServiceOnHost:
     Attributes:
         service: as the inventory has it.
         facts: all that the probe found.
-        containers: the service's.
+        all_containers: the service's, and what is left over of a recreate that was cut off.
     """
 
     service: ComposeService
     facts: HostFacts
-    containers: tuple[ComposeContainer, ...]
+    all_containers: tuple[ComposeContainer, ...]
 
     @classmethod
-    def found_by_directory(cls, service: ComposeService, facts: HostFacts) -> ServiceOnHost:
-        """Pick out the service where the compose files were not resolved.
+    def found(cls, service: ComposeService, facts: HostFacts) -> ServiceOnHost:
+        """Pick out the service, also where the compose files were not resolved."""
+        project = project_of(facts, service)
+        if project is None:
+            ours = _of_service(facts, service.name)
+            return cls(service, facts, tuple(c for c in ours if _is_in_directory(c, service)))
+        return cls(service, facts, _of_project(facts, service.name, project))
 
-        That would take longer than all the rest of a status, and only for the project's name.
-        """
-        return cls(
-            service,
-            facts,
-            containers_of(facts, service.name, directory=service.project_directory),
-        )
+    @property
+    def containers(self) -> tuple[ComposeContainer, ...]:
+        """The service's containers."""
+        return tuple(c for c in self.all_containers if not c.left_over)
+
+    @property
+    def leftovers(self) -> tuple[ComposeContainer, ...]:
+        """What is left over of recreates that were cut off; in the midst of one, nothing is."""
+        if self.being_changed:
+            return ()
+        return tuple(c for c in self.all_containers if c.left_over)
 
     @property
     def history(self) -> History:
@@ -64,6 +73,17 @@ class ServiceOnHost:
         repository = self.containers[0].reference.repository
         digests = self.facts.digests_of(release.image_id, repository)
         return replace(release, digest=digests[0] if len(digests) == 1 else "")
+
+    @property
+    def up(self) -> bool:
+        """Whether any of its containers is."""
+        return any(c.up for c in self.containers)
+
+    @property
+    def down(self) -> bool:
+        """Whether none of its containers is; where it is not known which are its, that is not."""
+        known = self.facts.containers is not None and not only_files_tell(self.facts, self.service)
+        return known and not self.up
 
     @property
     def well(self) -> bool:
@@ -93,16 +113,16 @@ class ConfiguredOnHost(ServiceOnHost):
         cls, service: ComposeService, facts: HostFacts, configuration: Configuration
     ) -> ConfiguredOnHost:
         """Pick out of the facts what concerns the service."""
-        known = configuration.services.get(service.name)
+        conditions = configuration.conditions_on(service.name)
+        need_one_shots = configuration.need_one_shots(tuple(conditions))
         return cls(
             service=service,
             facts=facts,
             configuration=configuration,
-            containers=containers_of(facts, service.name, project=configuration.project),
+            all_containers=_of_project(facts, service.name, configuration.project),
             dependencies=tuple(
-                _dependency(facts, configuration, name, known.dependencies.get(name, ""))
-                for name in configuration.needed_by(service.name)
-                if known
+                _dependency(facts, configuration, name, condition, name in need_one_shots)
+                for name, condition in conditions.items()
             ),
         )
 
@@ -132,28 +152,47 @@ class ConfiguredOnHost(ServiceOnHost):
 
     @property
     def untouched_by_compose(self) -> bool:
-        """Whether Compose, asked to start the service, is known to leave what it needs alone."""
-        return all(d.as_made or d.absent for d in self.dependencies)
+        """Whether Compose, asked to start the service, is known to leave what it needs alone.
+
+        A one-shot it would run again.
+        """
+        return all(not d.one_shot and (d.as_made or d.absent) for d in self.dependencies)
 
 
-def containers_of(
-    facts: HostFacts, service: str, *, project: str = "", directory: str = ""
-) -> tuple[ComposeContainer, ...]:
-    """Return a service's containers, of one Compose project.
+def project_of(facts: HostFacts, service: ComposeService) -> str | None:
+    """Return the name of a service's Compose project; None: these facts do not tell.
 
-    Args:
-        facts: of the host.
-        service: the Compose service.
-        project: the project's name, where it is known.
-        directory: the project's directory, where its name is not known.
+    The compose files say it. Resolving them takes longer than all the rest of a status, so there
+    it is that of the containers which were made from the project's directory, if it is one.
     """
-    return tuple(
-        c
-        for c in facts.containers or ()
-        if c.service == service
-        and not c.one_off
-        and (c.project == project if project else c.working_directory == directory)
-    )
+    if facts.configuration:
+        return facts.configuration.project
+    found = {c.project for c in facts.containers or () if _is_in_directory(c, service)}
+    return found.pop() if len(found) == 1 else None
+
+
+def only_files_tell(facts: HostFacts, service: ComposeService) -> bool:
+    """Whether it takes the compose files to know which containers are the service's.
+
+    So where its directory has another path by now than it had for Compose, through a link, say,
+    and where it has several projects.
+    """
+    unknown = project_of(facts, service) is None
+    return unknown and bool(_of_service(facts, service.name))
+
+
+def _of_service(facts: HostFacts, service: str) -> tuple[ComposeContainer, ...]:
+    """Those of all projects that have a service of this name."""
+    containers = facts.containers or ()
+    return tuple(c for c in containers if c.service == service and not c.one_off)
+
+
+def _of_project(facts: HostFacts, service: str, project: str) -> tuple[ComposeContainer, ...]:
+    return tuple(c for c in _of_service(facts, service) if c.project == project)
+
+
+def _is_in_directory(container: ComposeContainer, service: ComposeService) -> bool:
+    return container.working_directory == service.project_directory
 
 
 def release_of(containers: Sequence[ComposeContainer]) -> Release | None:
@@ -166,14 +205,21 @@ def release_of(containers: Sequence[ComposeContainer]) -> Release | None:
 
 
 def _dependency(
-    facts: HostFacts, configuration: Configuration, name: str, condition: str
+    facts: HostFacts,
+    configuration: Configuration,
+    name: str,
+    condition: str,
+    needs_one_shot: bool,
 ) -> Dependency:
-    containers = containers_of(facts, name, project=configuration.project)
+    found = _of_project(facts, name, configuration.project)
+    containers = tuple(c for c in found if not c.left_over)
     configured = configuration.services.get(name)
     return Dependency(
         name,
         condition,
         containers,
+        configured,
+        needs_one_shot,
         changes=changes_since_made(facts, configured, containers),
         as_made=is_as_made(facts, configured, containers),
     )

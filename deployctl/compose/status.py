@@ -15,6 +15,7 @@ from deployctl.errors import DeployctlError
 from deployctl.ssh.connection import Connection
 
 if TYPE_CHECKING:
+    from deployctl.compose.facts import HostFacts
     from deployctl.events import Observer
     from deployctl.inventory import ComposeService, Host
     from deployctl.release.results import StatusResult
@@ -50,10 +51,23 @@ def status(connection: Connection, service: ComposeService, observer: Observer) 
         HostError: the host cannot be reached, trusted or asked.
     """
     started = time.monotonic()
-    answer = probe(connection, service, observer, change=False)
-    from deployctl.compose import drift, preconditions
+    facts = _look(connection, service, observer)
+    from deployctl.compose import drift
+    from deployctl.compose.service import only_files_tell
+
+    if only_files_tell(facts, service):
+        facts = _look(connection, service, observer, resolve=True)
+    return drift.judge(facts, service, connection.host.name, seconds=time.monotonic() - started)
+
+
+def _look(
+    connection: Connection, service: ComposeService, observer: Observer, *, resolve: bool = False
+) -> HostFacts:
+    """Ask the host; `resolve`: also for what takes longer, which is what its compose files say."""
+    answer = probe(connection, service, observer, change=resolve)
     from deployctl.compose.host.probe import read_probe
+    from deployctl.compose.preconditions import require_answers
 
     facts = read_probe(answer)
-    preconditions.require_answers(facts, service, connection.host)
-    return drift.judge(facts, service, connection.host.name, seconds=time.monotonic() - started)
+    require_answers(facts, service, connection.host)
+    return facts

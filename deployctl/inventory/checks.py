@@ -74,8 +74,8 @@ def service_name(text: str) -> str:
     return _matching(
         _SERVICE_NAME,
         text,
-        "cannot name a service: it is also part of an image's name (deployctl/SERVICE), so use "
-        "a-z and 0-9, with '.', '_', '__' or '-' between them",
+        "cannot name a service: it is also part of an image's name (deployctl/PROJECT/SERVICE), so "
+        "use a-z and 0-9, with '.', '_', '__' or '-' between them",
     )
 
 

@@ -200,6 +200,18 @@ def run_is_not_older(origin: Origin, recorded: History, service: str) -> str:
     return f"{_run(run)} is not older than {_run(newest.workflow_run)}"
 
 
+def is_news(origin: Origin, recorded: History, service: str) -> bool:
+    """Whether a run of a workflow is newer than all of its workflow that the history knows.
+
+    If what it asks for runs already, that must be recorded: an older run that comes late would
+    put its release over it.
+    """
+    run = origin.workflow_run
+    newest = recorded.newest_run_of(run.workflow, service) if run else None
+    known = newest.workflow_run if newest else None
+    return run is not None and (known is None or run.age > known.age)
+
+
 def _run(run: WorkflowRun) -> str:
     attempt = f", attempt {run.attempt}" if run.attempt > 1 else ""
     return f"run {run.number}{attempt}"

@@ -51,6 +51,10 @@ class Entry:
     run_url: str
     reason: str
     seconds: float
+    rung: str = ""
+    serves: str = ""
+    aborted_by: str = ""
+    unchanged: bool = False
     workflow_run: WorkflowRun | None = None
     raw: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
@@ -89,9 +93,25 @@ class History:
         """Return the last recorded success: what should be running."""
         return _last(self.of(service), {SUCCEEDED})
 
+    def brought_by(self, success: Entry) -> Entry:
+        """Return the success that brought what another one found running already."""
+        if not success.unchanged:
+            return success
+        brought = (
+            entry
+            for entry in reversed(self.of(success.service))
+            if entry.event == SUCCEEDED
+            and not entry.unchanged
+            and entry.release.tag == success.release.tag
+        )
+        return next(brought, success)
+
     def last_end(self, service: str) -> Entry | None:
-        """Return how the service's last run ended: its outcome, or its start if it has none."""
-        entries = self.of(service)
+        """Return how the service's last run ended: its outcome, or its start if it has none.
+
+        One that found the release running already has done nothing.
+        """
+        entries = [entry for entry in self.of(service) if not entry.unchanged]
         return entries[-1] if entries else None
 
     def newest_run_of(self, workflow: str, service: str) -> Entry | None:
@@ -244,6 +264,10 @@ def _typed_entry(value: Mapping[str, Any]) -> Entry:
         run_url=_text(value, "run_url", default=""),
         reason=_text(value, "reason", default=""),
         seconds=_seconds(value.get("seconds")),
+        rung=_remark(value, "rung"),
+        serves=_remark(value, "serves"),
+        aborted_by=_remark(value, "aborted_by"),
+        unchanged=value.get("unchanged") is True,
         workflow_run=_workflow_run(value),
         raw=value,
     )
@@ -254,6 +278,12 @@ def _text(value: Mapping[str, Any], key: str, *, default: str | None = None) -> 
     if not isinstance(text, str):
         raise _UnreadableError(f"no usable {key}")
     return text
+
+
+def _remark(value: Mapping[str, Any], key: str) -> str:
+    """A field that decides nothing: what is no text is as good as missing."""
+    text = value.get(key)
+    return text if isinstance(text, str) else ""
 
 
 def _workflow_run(value: Mapping[str, Any]) -> WorkflowRun | None:
@@ -327,6 +357,8 @@ def record_fields(
     source: str,
     run_url: str,
     workflow_run: WorkflowRun | None = None,
+    found: str | None = None,
+    unchanged: bool = False,
 ) -> str:
     """Return the JSON fields of a run's history lines that the client knows, without braces.
 
@@ -350,6 +382,10 @@ def record_fields(
         "run_attempt": workflow_run.attempt if workflow_run else None,
         "commit": workflow_run.commit if workflow_run else "",
     }
+    if found is not None:
+        fields["found"] = found
+    if unchanged:
+        fields["unchanged"] = True
     return json.dumps(fields, separators=(",", ":"))[1:-1]
 
 
@@ -368,6 +404,11 @@ def interrupted_fields(entry: Entry) -> str:
         run_url=entry.run_url,
         workflow_run=entry.workflow_run,
     )
+
+
+def aborted_fields(by: str) -> str:
+    """Return the JSON field that names who aborted a run, for its outcome's line."""
+    return json.dumps({"aborted_by": by}, separators=(",", ":"))[1:-1]
 
 
 def _release_fields(release: Release | None) -> dict[str, str] | None:

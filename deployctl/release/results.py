@@ -44,6 +44,10 @@ class Health(StrEnum):
     NONE = "none"
 
 
+RESTARTS_TOLERATED = 3
+"""A container that was restarted this often crashes again and again; as transact.sh counts."""
+
+
 @dataclass(frozen=True)
 class Container:
     """A container of a service, as a status shows it.
@@ -57,6 +61,7 @@ class Container:
         health: as docker reports it.
         exit_code: of the last run of the process.
         restarts: how often docker restarted it.
+        recent_restarts: the same, if the last time was a short while ago, else 0.
         started_at: RFC 3339, the host's clock.
         revision: the label org.opencontainers.image.revision; empty where there is none.
     """
@@ -69,6 +74,7 @@ class Container:
     health: Health
     exit_code: int
     restarts: int
+    recent_restarts: int
     started_at: str
     revision: str
 
@@ -79,8 +85,14 @@ class Container:
 
     @property
     def well(self) -> bool:
-        """Whether it runs and is healthy, or has no health check."""
-        return self.status == "running" and self.health in {Health.HEALTHY, Health.NONE}
+        """Whether it runs and is healthy, or has no health check, and does not only look so."""
+        healthy = self.health in {Health.HEALTHY, Health.NONE}
+        return self.status == "running" and healthy and not self.crash_loops
+
+    @property
+    def crash_loops(self) -> bool:
+        """Whether it crashes again and again: between two crashes, it looks well for a while."""
+        return self.recent_restarts >= RESTARTS_TOLERATED
 
 
 @dataclass(frozen=True)
@@ -256,10 +268,13 @@ class RecordedRun:
         run_url: of the workflow run; empty: none.
         outcome: see RunOutcome.
         reason: why it failed: a word of docs/exit-codes.md; empty: it did not, or is not known.
-        started_at: RFC 3339, the host's clock; empty: that line cannot be read, or was not.
+        started_at: RFC 3339, the host's clock; empty: that line cannot be read, or was not, or
+            there is none, as nothing was done.
         ended_at: when its outcome was written, which the next run does of one that was killed;
             empty: it was not.
-        seconds: how long it took, or takes by now; None: not known.
+        seconds: how long it took, or takes by now; None: not known, or there was nothing to do.
+        unchanged: the release ran already; nothing was done.
+        aborted_by: who aborted it; empty: nobody, or not known.
     """
 
     run: str
@@ -275,6 +290,8 @@ class RecordedRun:
     started_at: str = ""
     ended_at: str = ""
     seconds: float | None = None
+    unchanged: bool = False
+    aborted_by: str = ""
 
     @property
     def at(self) -> str:

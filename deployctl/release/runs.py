@@ -78,6 +78,8 @@ def _run(entries: Sequence[Entry], *, going_on: bool, doubtful: bool, now: datet
         started_at=start.at if start else "",
         ended_at=end.at if end else "",
         seconds=_seconds(start, end, now if going_on else None),
+        unchanged=told.unchanged,
+        aborted_by=told.aborted_by,
     )
 
 
@@ -90,9 +92,12 @@ def _outcome(end: Entry | None, *, going_on: bool, doubtful: bool) -> RunOutcome
 
 
 def _seconds(start: Entry | None, end: Entry | None, now: datetime | None) -> float | None:
-    """How long it took, or takes by now; nobody knows when one that was killed came to its end."""
+    """How long it took, or takes by now; nobody knows when one that was killed came to its end.
+
+    Where there was nothing to do, it is not the time of a deploy.
+    """
     if end:
-        return None if end.event == INTERRUPTED else end.seconds
+        return None if end.event == INTERRUPTED or end.unchanged else end.seconds
     if start is None or now is None:
         return None
     began = read_moment(start.at)

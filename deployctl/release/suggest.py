@@ -1,7 +1,7 @@
 """Commands that a person is shown to copy: here is the only place that builds one. Pure.
 
 Whoever copies a command trusts it. So its words are the client's own (services, hosts and paths of
-the inventory), and of what a host says only what has the exact form of a tag, a run's id or a name
+the inventory), and of what a host says only what has the exact form of a tag, an id or a name
 that no shell reads in another way. A command with any other word in it is not shown at all.
 """
 
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from deployctl.release.reference import tag_problem
 
 _RUN_ID = re.compile(r"[0-9]{8}t[0-9]{6}z-[0-9a-f]{8}", re.ASCII)
+_CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9._-]*(:[0-9]{1,5})?(/[a-z0-9][a-z0-9._-]*)*", re.ASCII)
@@ -47,6 +48,11 @@ def look_at_process(pid: str) -> str:
     """Return the command that shows a process of a host; empty: its number is none."""
     command = typed("ps", "-o", "user,pid,lstart,args", "-p", pid)
     return command if _NUMBER.fullmatch(pid) else ""
+
+
+def docker_remove(container_id: str) -> str:
+    """Return the command that removes a container, if it does not run; empty: that is no id."""
+    return typed("docker", "rm", container_id) if _CONTAINER_ID.fullmatch(container_id) else ""
 
 
 def typed(*own: str) -> str:

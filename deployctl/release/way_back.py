@@ -83,8 +83,8 @@ def rollback_target(
         raise _no_success(service)
     position = _position(history, service, releases, running, well=well, digests=digests)
     last = history.last_end(service)
-    if last and last.event == RESTORED and well and _is_what_was_restored(last, running):
-        raise _already_put_back(service, last, releases, position)
+    if last and running and well and _left_nothing_new(last, releases[-1], running, digests):
+        raise _nothing_to_undo(service, last, running, _below(releases, position))
     target = _below(releases, position)
     if target is None:
         raise NoTarget(
@@ -190,12 +190,17 @@ def _below(releases: Sequence[Entry], position: int | None) -> Entry | None:
     return releases[position - 1] if position > 0 else None
 
 
-def _is_what_was_restored(last: Entry, running: Release | None) -> bool:
-    return (
-        last.previous is not None
-        and running is not None
-        and (last.previous.tag, last.previous.image_id) == (running.tag, running.image_id)
-    )
+def _left_nothing_new(last: Entry, newest: Entry, running: Release, digests: Sequence[str]) -> bool:
+    """Whether the last run did not succeed, and what serves is what served before it.
+
+    Where it was put back, that may be what the run itself was to bring: a redeploy of what ran.
+    """
+    if last.event == SUCCEEDED:
+        return False
+    before = [newest.release] if last.previous is None else [last.previous, newest.release]
+    if last.event != RESTORED and same_release(last.release, running, digests):
+        return False
+    return any(same_release(release, running, digests) for release in before)
 
 
 def _no_success(service: str) -> NoTarget:
@@ -208,20 +213,27 @@ def _no_success(service: str) -> NoTarget:
     )
 
 
-def _already_put_back(
-    service: str, last: Entry, releases: Sequence[Entry], position: int | None
+def _nothing_to_undo(
+    service: str, last: Entry, running: Release, further: Entry | None
 ) -> NoTarget:
-    back = last.previous.tag if last.previous else "the previous release"
-    further = _below(releases, position)
-    return NoTarget(
-        "already-put-back",
-        f"the {last.action} of {last.release.tag} failed and {back} was put back by itself: "
-        "there is nothing to undo",
+    run = f"the {last.action} of {last.release.tag}"
+    hint = (
         suggest.hint(
             "to go further back:", suggest.deployctl("rollback", service, tag=further.release.tag)
         )
         if further
-        else "there is no older recorded release to go to",
+        else "there is no older recorded release to go to"
+    )
+    if last.event == RESTORED:
+        return NoTarget(
+            "already-put-back",
+            f"{run} failed and {running.tag} was put back by itself: there is nothing to undo",
+            hint,
+        )
+    return NoTarget(
+        "nothing-to-undo",
+        f"{run} did not succeed, and {running.tag} serves as before: there is nothing to undo",
+        hint,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from deployctl.errors import DeployctlError, GateResult
     from deployctl.lint.findings import Finding, Report
+    from deployctl.release.abort import AbortResult
     from deployctl.release.check import CheckFinding, CheckResult
     from deployctl.release.hold import Hold, HoldResult
     from deployctl.release.release import Release
@@ -49,6 +50,10 @@ _ENTRY_TEXTS = (
     "workflow",
     "commit",
     "reason",
+    "found",
+    "serves",
+    "rung",
+    "aborted_by",
 )
 
 _Object = dict[str, Any]
@@ -104,6 +109,14 @@ def holds(results: Sequence[HoldResult], command: str, exit_status: int) -> str:
     """Return the document of a hold or unhold; `error` is that of the first host that failed."""
     failed = next((result.error for result in results if result.error), None)
     return _document(command, exit_status, failed, {"hosts": [_held(r) for r in results]})
+
+
+def aborts(results: Sequence[AbortResult], exit_status: int) -> str:
+    """Return the document of an abort; `error` is the first that counts."""
+    from deployctl.release.abort import failures
+
+    failed = next(iter(failures(results)), None)
+    return _document("abort", exit_status, failed, {"hosts": [_aborted(r) for r in results]})
 
 
 def error(err: DeployctlError, command: str) -> str:
@@ -284,6 +297,19 @@ def _held(result: HoldResult) -> _Object:
     }
 
 
+def _aborted(result: AbortResult) -> _Object:
+    return {
+        "host": result.host,
+        "service": result.service,
+        "ok": result.error is None,
+        "outcome": result.outcome.value,
+        "run": _unfinished(result.run),
+        "serves": _optional(result.serves),
+        "rung": _optional(result.rung),
+        "error": _error(result.error),
+    }
+
+
 def _hold(hold: Hold | None) -> _Object | None:
     return {"by": hold.by, "at": hold.at, "reason": hold.reason} if hold else None
 
@@ -308,6 +334,8 @@ def _recorded_run(run: RecordedRun) -> _Object:
         "outcome": run.outcome.value,
         **_optionals(run, "reason", "by", "source", "run_url", "started_at", "ended_at"),
         "seconds": _number(run.seconds),
+        "unchanged": run.unchanged,
+        "aborted_by": _optional(run.aborted_by),
     }
 
 
@@ -321,6 +349,7 @@ def _entry(entry: Mapping[str, object]) -> _Object:
         "run_attempt": _integer(entry.get("run_attempt")),
         "previous": _previous(previous) if isinstance(previous, dict) else None,
         "seconds": _number(entry.get("seconds")),
+        "unchanged": entry.get("unchanged") is True,
     }
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from deployctl.events import Observer
     from deployctl.inventory import Inventory
     from deployctl.lint.findings import Report
+    from deployctl.release.abort import AbortResult
     from deployctl.release.check import CheckFinding, CheckResult
     from deployctl.release.hold import HoldResult
     from deployctl.release.results import HistoryResult, RolloutResult, StatusResult
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from deployctl.render import sarif as sarif_log
     from deployctl.render.github import job as github_job
     from deployctl.render.terminal import (
+        abort_lines,
         check_table,
         error_lines,
         history_table,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 else:
     json = Later("deployctl.render.json")
     sarif_log = Later("deployctl.render.sarif")
+    abort_lines = Later("deployctl.render.terminal.abort_lines")
     check_table = Later("deployctl.render.terminal.check_table")
     error_lines = Later("deployctl.render.terminal.error_lines")
     github_job = Later("deployctl.render.github.job")
@@ -122,6 +125,20 @@ class Output:
         for result in results:
             if result.error:
                 self._explain(result.error)
+        return self._changed(exit_status, results[0].service)
+
+    def aborts(self, results: Sequence[AbortResult], exit_status: int) -> int:
+        """Print what became of a run on each host, and what went wrong."""
+        from deployctl.release.abort import failures
+
+        results = self._public(results, [result.error for result in results])
+        self._show(
+            job=lambda job: job.ended(exit_status),
+            document=lambda: json.aborts(results, exit_status),
+            text=lambda page: abort_lines.aborts(page, results),
+        )
+        for error in failures(results):
+            self._explain(error)
         return self._changed(exit_status, results[0].service)
 
     def status(self, rows: Sequence[StatusResult], exit_status: int) -> int:

@@ -12,30 +12,17 @@ import pytest
 import typer.main
 
 from deployctl import __main__ as program
-from deployctl.cli.requester import origin
 from deployctl.compose import run
 from deployctl.inventory import Host
 from deployctl.ssh.session import Session
 from tests.forged.checker import Shown
 from tests.forged.lies import Liar
-from tests.forged.scenes import SCENES, Recording, recorded
+from tests.forged.scenes import GITHUB, SCENES, Recording, recorded
 from tests.host.conftest import flavours, running_host
 from tests.host.fake_host import FakeHost
 
 __all__ = ["flavours", "running_host"]
 
-GITHUB = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_EVENT_NAME": "push",
-    "GITHUB_REF": "refs/heads/main",
-    "GITHUB_SHA": "3c4d5e6f70819203a4b5c6d7e8f9012345678901",
-    "GITHUB_REPOSITORY": "owner/backend",
-    "GITHUB_ACTOR": origin({}).by,
-    "GITHUB_RUN_ID": "1234567890",
-    "GITHUB_RUN_NUMBER": "12",
-    "GITHUB_RUN_ATTEMPT": "1",
-    "GITHUB_WORKFLOW_REF": "owner/backend/.github/workflows/deploy.yml@refs/heads/main",
-}
 WAYS = ("text", "terminal", "json", "github", "github json")
 """How a call can be looked at."""
 

@@ -11,14 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from deployctl.cli.requester import origin
+from deployctl.compose.host.script import script_text
 from deployctl.errors import DeployctlError
 from deployctl.inventory import Host
 from deployctl.ssh.command import Command, Completed
 from deployctl.ssh.session import Session
 from tests.host.fake_host import AS_ANYBODY, WEB, FakeHost, LocalSession, OnLine, locked
 from tests.inventory_text import host_table, service_table
-from tests.unit.build import tag
+from tests.unit.build import digest, image_id, tag
 
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_EVENT_NAME": "push",
+    "GITHUB_REF": "refs/heads/main",
+    "GITHUB_SHA": "3c4d5e6f70819203a4b5c6d7e8f9012345678901",
+    "GITHUB_REPOSITORY": "owner/backend",
+    "GITHUB_ACTOR": origin({}).by,
+    "GITHUB_RUN_ID": "1234567890",
+    "GITHUB_RUN_NUMBER": "12",
+    "GITHUB_RUN_ATTEMPT": "1",
+    "GITHUB_WORKFLOW_REF": "owner/backend/.github/workflows/deploy.yml@refs/heads/main",
+}
+"""The step of a workflow from which some calls come."""
 RUN = "20261124t120000z-0badc0de"
 """A run that a scene invents."""
 _NOTE = {
@@ -102,6 +116,11 @@ def _interrupted(host: FakeHost) -> None:
     _append(host, event="started", run=RUN, tag=tag(3))
 
 
+def _known_run(host: FakeHost) -> None:
+    """That the workflow's run asked for what runs is recorded already."""
+    host.deploy(2, origin=origin(GITHUB))
+
+
 def _gap(host: FakeHost) -> None:
     path = host.state / "history.jsonl"
     lines = path.read_text().splitlines(keepends=True)
@@ -143,7 +162,28 @@ def _event(name: str, what: str, text: str) -> list[dict[str, Any]]:
     return [{"event": name, "what": what, "text": base64.b64encode(text.encode()).decode()}]
 
 
+def _of(number: int) -> dict[str, str]:
+    return {"tag": tag(number), "image_id": image_id(number), "digest": digest(number)}
+
+
 _DEPLOY = ("deploy", WEB, tag(3))
+_ABORTED = {
+    "v": 1,
+    "seq": 6,
+    "at": "2026-11-24T12:00:09Z",
+    "event": "restored",
+    "run": RUN,
+    "action": "deploy",
+    "service": WEB,
+    **_of(3),
+    "previous": _of(2),
+    "by": "sam",
+    "reason": "aborted",
+    "seconds": 9.5,
+    "serves": tag(2),
+    "rung": "untouched",
+    "aborted_by": "kim",
+}
 _ENV_FILE = "owner deploy /opt/infra/compose/.env\ndirectory deploy /opt/infra/compose"
 
 SCENES: dict[str, Scene] = {
@@ -168,7 +208,7 @@ SCENES: dict[str, Scene] = {
     "check, forgotten": Scene(("check", WEB), _forgotten),
     "deploy": Scene(_DEPLOY),
     "deploy --dry-run": Scene((*_DEPLOY, "--dry-run"), _interrupted),
-    "deploy, unchanged": Scene(("deploy", WEB, tag(2))),
+    "deploy, unchanged": Scene(("deploy", WEB, tag(2)), _known_run),
     "deploy, expected": Scene((*_DEPLOY, "--expect-current", tag(2))),
     "deploy, put back": Scene(_DEPLOY, _deploys(3, "exits"), 6),
     "deploy, broken": Scene(_DEPLOY, _both_fail, 7),
@@ -211,6 +251,29 @@ SCENES: dict[str, Scene] = {
     "hold, held": Scene(("hold", WEB, "--reason", "upgrade"), _held, 5),
     "hold, replaced": Scene(("hold", WEB, "--reason", "upgrade"), _own_hold),
     "hold, busy": Scene(("hold", WEB, "--reason", "upgrade"), busy=True),
+    "abort": Scene(
+        ("abort", WEB),
+        instead={
+            "abort": [
+                *_event("aborting", "run", json.dumps(_NOTE)),
+                {"event": "step", "what": "up", "seconds": 0.5},
+                {"event": "aborted"},
+                {"event": "step", "what": "restore", "seconds": 9.1},
+                *_event("outcome", "entry", json.dumps(_ABORTED)),
+            ]
+        },
+    ),
+    "abort, nothing": Scene(("abort", WEB), exit_status=3),
+    "abort, of another service": Scene(
+        ("abort", WEB),
+        exit_status=3,
+        instead={"abort": _event("refused", "other-service", json.dumps(_NOTE))},
+    ),
+    "abort, no guardian": Scene(
+        ("abort", WEB),
+        exit_status=3,
+        instead={"abort": _event("refused", "no-guardian", json.dumps(_NOTE))},
+    ),
     "unhold": Scene(("unhold", WEB), _held),
     "unhold, not held": Scene(("unhold", WEB)),
 }
@@ -242,11 +305,7 @@ def verb_of(command: Command) -> str:
     first = {"status": "probe", "change": "probe", "set": "hold", "lift": "unhold"}
     if words[4] in first:
         return first[words[4]]
-    return (
-        "check"
-        if len(words) == len(["sh", "-c", "text", "deployctl", "state", "kept"])
-        else "fetch"
-    )
+    return "check" if words[2] == script_text("check.sh") else "fetch"
 
 
 def run_of(command: Command) -> str:

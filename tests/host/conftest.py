@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.host.fake_host import FakeHost, Flavour
+from tests.host.fake_host import FakeHost, Flavour, wait_until_tidy
 
+MEMORY = Path("/dev/shm")
+ENOUGH = 32 << 20  # bytes
 _MAKERS = {"dash": Flavour.dash, "ash": Flavour.ash, "busybox": Flavour.busybox}
 
 
@@ -32,6 +36,7 @@ def running_host(
         host = FakeHost.make(directory / name, flavours[name])
         host.deploy(1)
         host.deploy(2)
+        wait_until_tidy(host)
         host.forget_calls()
         return host
 
@@ -45,15 +50,34 @@ def flavour(request: pytest.FixtureRequest, flavours: dict[str, Flavour]) -> Fla
 
 
 @pytest.fixture
-def empty(flavour: Flavour, tmp_path: Path) -> FakeHost:
-    """A host on which nothing was deployed yet."""
-    return FakeHost.make(tmp_path / "empty", flavour)
+def for_hosts(tmp_path: Path) -> Iterator[Path]:
+    """A directory for fake hosts, in memory if it can be: they are many small files, and synced."""
+    if not _has_room(MEMORY):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(
+        dir=MEMORY, prefix="deployctl-host-", ignore_cleanup_errors=True
+    ) as directory:
+        yield Path(directory)
+
+
+def _has_room(directory: Path) -> bool:
+    if not os.access(directory, os.W_OK):
+        return False
+    there = os.statvfs(directory)
+    return there.f_bavail * there.f_frsize > ENOUGH
 
 
 @pytest.fixture
-def host(flavour: Flavour, running_host: Callable[[str], FakeHost], tmp_path: Path) -> FakeHost:
+def empty(flavour: Flavour, for_hosts: Path) -> FakeHost:
+    """A host on which nothing was deployed yet."""
+    return FakeHost.make(for_hosts / "empty", flavour)
+
+
+@pytest.fixture
+def host(flavour: Flavour, running_host: Callable[[str], FakeHost], for_hosts: Path) -> FakeHost:
     """A host that runs release 2; release 1 was there before."""
-    return running_host(flavour.name).copy(tmp_path / "host")
+    return running_host(flavour.name).copy(for_hosts / "host")
 
 
 @pytest.fixture

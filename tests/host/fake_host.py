@@ -26,6 +26,7 @@ import pytest
 
 from deployctl.compose import drift, preconditions, run
 from deployctl.compose import plan as plan_module
+from deployctl.compose.abort import abort
 from deployctl.compose.deploy import deploy
 from deployctl.compose.facts import FetchedImage, FetchFailure, HostFacts
 from deployctl.compose.follow import follow
@@ -39,6 +40,7 @@ from deployctl.compose.service import ConfiguredOnHost
 from deployctl.errors import CommandTimeoutError, ConnectionLostError
 from deployctl.events import Event
 from deployctl.inventory import ComposeService, Gates, Host, Registry
+from deployctl.release.abort import AbortResult
 from deployctl.release.origin import Origin
 from deployctl.release.release import Action, Release
 from deployctl.release.results import RunResult, State
@@ -50,6 +52,8 @@ from tests.unit.build import NOW, digest, image_id, tag
 FAKES = Path(__file__).parent / "fake"
 PROJECT, WEB, DB = "infra", "web", "db"
 REPOSITORY = "registry.example/web"
+KEPT = f"deployctl/{PROJECT}/{WEB}"
+FETCHED = f"{KEPT}:fetched"
 OnLine = Callable[[bytes], bytes | None]
 
 
@@ -97,7 +101,20 @@ one_shell = pytest.mark.parametrize("flavour", ["dash"], indirect=True)
 # What the scripts and the fakes call; nothing else is there.
 _TOOLS = (
     *("base64", "cat", "chmod", "cp", "cut", "date", "dd", "df", "dirname", "env", "find", "grep"),
-    *("head", "id", "ls", "mkdir", "mktemp", "mv", "readlink", "rm", "sed", "setsid", "sha256sum"),
+    *(
+        "head",
+        "id",
+        "ls",
+        "mkdir",
+        "mkfifo",
+        "mktemp",
+        "mv",
+        "readlink",
+        "rm",
+        "sed",
+        "setsid",
+        "sha256sum",
+    ),
     *("sleep", "sort", "sync", "tail", "timeout", "touch", "tr", "true", "wc"),
 )
 
@@ -153,6 +170,8 @@ class FakeHost:
         host = cls(root, flavour)
         for name in ("tags", "images", "registry", "containers", "services", "ids", "moments"):
             (host.fake / name).mkdir(parents=True)
+        (host.fake / "hung").mkdir()
+        (host.fake / "hung/docker").symlink_to("/bin/bash")
         for phase in ("probe", "fetch", "transact", "follow", "hold"):
             (host.fake / "calls" / phase).mkdir(parents=True)
         host.project_directory.mkdir(parents=True)
@@ -260,7 +279,7 @@ class FakeHost:
 
     def kept(self) -> list[str]:
         """The tags that are protected from `docker image prune`."""
-        found = (self.fake / "tags/deployctl").glob("web:*")
+        found = (self.fake / f"tags/{KEPT}").parent.glob("web:*")
         return sorted(path.name.removeprefix("web:") for path in found)
 
     # ---- faults
@@ -285,14 +304,13 @@ class FakeHost:
 
     def lock_is_free(self) -> bool:
         """Whether nobody holds the host's lock."""
-        lock = self.state / "lock"
-        if not lock.exists():
-            return True
-        with lock.open() as file:
-            try:
+        try:
+            with (self.state / "lock").open() as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
+        except FileNotFoundError:  # a run may take it away between two looks
+            return True
+        except BlockingIOError:
+            return False
         return True
 
     # ---- the client's side
@@ -332,6 +350,11 @@ class FakeHost:
         with self.connection() as connection:
             return follow(connection, [self.service], run, _ignore)
 
+    def abort(self) -> AbortResult:
+        """End the run that is under way, as the command does."""
+        with self.connection() as connection:
+            return abort(connection, self.service, Origin("lee", "terminal"), _ignore)
+
     def probe(self, *, change: bool = True) -> HostFacts:
         """Return what the probe finds."""
         with self.connection() as connection:
@@ -368,7 +391,7 @@ class FakeHost:
 
     def fetch_command(self, number: int, login: Registry | None = None) -> Command:
         """Return the command that does it."""
-        return fetch_command(WEB, f"{REPOSITORY}:{tag(number)}", tag(number), login=login)
+        return fetch_command(f"{REPOSITORY}:{tag(number)}", FETCHED, login=login)
 
     def run(self, plan: Plan) -> RunEvents:
         """Run a plan to its end."""
@@ -393,7 +416,7 @@ def _ignore(_: Event) -> None:
 
 def wait_until_tidy(host: FakeHost) -> None:
     """A run has its outcome before it tidies up."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 60
     while not host.lock_is_free():
         assert time.monotonic() < give_up
         time.sleep(0.02)
@@ -546,4 +569,4 @@ def phase_of(command: Command) -> str:
     if words[2] != 'eval "$1"':
         phases = dict.fromkeys(("status", "change", "check"), "probe")
         return {**phases, "set": "hold", "lift": "hold"}.get(words[4], "fetch")
-    return "transact" if words[5] == "begin" else "follow"
+    return "transact" if words[5] == "begin" else "follow"  # an abort only follows, too

@@ -24,6 +24,7 @@ from tests.host.fake_host import (
     locked,
     one_shell,
 )
+from tests.host.test_abort import hanging
 from tests.unit.build import tag
 
 # ---------------------------------------------------------------- what is checked under the lock
@@ -240,7 +241,7 @@ def test_a_client_that_waits_and_does_not_answer_deploys_nothing(
         process.stdin.close()
         if answer == "goes away":
             process.stdout.close()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
     assert not (held.state / "runs" / plan.run).exists()
     assert held.serves() == 2
@@ -255,6 +256,22 @@ def test_a_client_that_waits_in_vain_is_told_who_holds_the_host(held: FakeHost) 
 
     assert run.end == "busy"
     assert run.holder().by == "sam"
+
+
+@one_shell
+def test_a_state_directory_that_was_a_link_still_keeps_others_out_when_that_is_gone(
+    ready: FakeHost,
+) -> None:
+    elsewhere = ready.root / "elsewhere"
+    ready.state.rename(elsewhere)
+    ready.state.symlink_to("../elsewhere")
+    with hanging(ready, " up "):
+        ready.state.unlink()
+
+        with pytest.raises(BusyError):
+            ready.deploy(4)
+
+        (ready.fake / "never").write_text("")  # what hung goes on
 
 
 @one_shell

@@ -55,9 +55,9 @@ def test_the_registry_is_asked_for_another_tag_each_time(host: FakeHost) -> None
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fail", "hang"])
 def test_a_fault_at_any_call_is_findings_or_an_error(host: FakeHost, kind: str) -> None:
-    host.hurry = 0.3
     host.forget_calls()
     run(host)
+    host.hurry = 0.3
     calls = {phase: len(host.calls(phase)) for phase in ("probe", "fetch")}
     assert calls["fetch"] >= 5
     for phase, count in calls.items():
@@ -69,7 +69,7 @@ def test_a_fault_at_any_call_is_findings_or_an_error(host: FakeHost, kind: str) 
 
 
 def test_a_registry_that_hangs_is_down(host: FakeHost) -> None:
-    host.hurry = 0.3
+    host.hurry = 2.0
     host.forget_calls()
     run(host)
     (pull,) = [n for n, call in enumerate(host.calls("fetch"), 1) if " pull " in call]

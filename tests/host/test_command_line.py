@@ -10,7 +10,7 @@ import pytest
 
 from deployctl import __main__ as program
 from deployctl import errors
-from tests.host.fake_host import REPOSITORY, FakeHost
+from tests.host.fake_host import KEPT, REPOSITORY, FakeHost
 from tests.inventory_text import host_table, service_table
 from tests.unit.build import digest, image_id, tag
 
@@ -185,7 +185,7 @@ def forget_image(host: FakeHost, number: int) -> None:
     """As `docker image prune -a` does."""
     host.write(f"gone/sha256:{number:064x}", "")
     (host.fake / f"tags/{REPOSITORY}:{tag(number)}").unlink()
-    (host.fake / f"tags/deployctl/web:{tag(number)}").unlink()
+    (host.fake / f"tags/{KEPT}:{tag(number)}").unlink()
 
 
 def test_status_says_what_runs_and_where_a_rollback_goes(run: Any) -> None:

@@ -7,12 +7,14 @@ record. One checker, written once, looks at the host after each.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -30,12 +32,15 @@ from deployctl.release.results import State
 from tests.host.fake_host import DB, FakeHost
 from tests.thorough import thorough
 
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
+
 pytestmark = pytest.mark.slow
 
 UNTOUCHED = {EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_BUSY}
 OUTCOMES = {"succeeded", "restored", "broken", "interrupted"}
 EXIT_OF = {"succeeded": EXIT_OK, "restored": EXIT_RESTORED, "broken": EXIT_BROKEN}
-WORKERS = 16  # they sleep most of the time
+WORKERS = 16  # they wait most of the time: with 4 it takes three times as long
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,28 @@ class Scenario:
     ends: str
 
 
-SCENARIOS = {
-    "a good release": Scenario("healthy", "succeeded"),
-    "a release that must be put back": Scenario("unhealthy", "restored"),
-}
+GOOD = "a good release"
+BAD = "a release that must be put back"  # it does all that a good one does, but for the success
+SCENARIOS = {GOOD: Scenario("healthy", "succeeded"), BAD: Scenario("unhealthy", "restored")}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one deploy with a fault left behind."""
+    """What one deploy with a fault left behind.
+
+    Attributes:
+        host: it.
+        exit_status: of the client.
+        run: its id.
+        words: of the client's error.
+        was_over: the run had written its outcome when the fault struck.
+    """
 
     host: FakeHost
     exit_status: int
     run: str
     words: str
+    was_over: bool = False
 
 
 Check = Callable[[Run], None]
@@ -157,13 +170,16 @@ def leaves_nothing_over(host: FakeHost) -> None:
 
 
 def follow_tells_the_same(host: FakeHost, run: Run) -> None:
-    """A follow afterwards gives the exit status that the client gave."""
+    """A follow afterwards gives the exit status that the client gave.
+
+    Where it began to be recorded, and the power was cut, the client only knows that it had begun.
+    """
     try:
         host.follow(run.run)
         followed = EXIT_OK
     except DeployctlError as error:
         followed = error.exit_status
-    if run.exit_status in UNTOUCHED:
+    if run.exit_status in UNTOUCHED or not events_of(host):
         assert followed in UNTOUCHED
     else:
         assert followed == run.exit_status
@@ -183,17 +199,28 @@ FAULTS: dict[str, Check] = {
     "fail": ends_well,
     "fail-after": ends_well,  # it does its work first
     "hang": ends_well,
-    "kill-shell": is_interrupted_or_ended,
-    "kill-all": is_interrupted_or_ended,
+    "kill-shell": ends_well,  # its guardian goes on
+    "kill-all": ends_well,
+    "power-cut": is_interrupted_or_ended,
     "docker-dead": ends_in_truth,  # and stays dead
 }
-BAD = "a release that must be put back"
+TO_A_SUCCESS = ("fail", "kill-all")
+"""What `make test` does to a run that would succeed, too; it does all to one that is put back."""
+
+
+def cases(kinds: Iterable[str], in_short: Iterable[tuple[str, str]]) -> Iterator[ParameterSet]:
+    """Each kind of fault, scenario by scenario, under dash; those of `in_short` by `make test`."""
+    short = set(in_short)
+    for kind in kinds:
+        for scenario in SCENARIOS:
+            make = pytest.param if (kind, scenario) in short else thorough
+            yield make(kind, "dash", scenario)
 
 
 @pytest.mark.parametrize(
     ("fault", "flavour", "scenario"),
     [
-        *((fault, "dash", scenario) for fault in FAULTS for scenario in SCENARIOS),
+        *cases(FAULTS, [*((f, BAD) for f in FAULTS), *((f, GOOD) for f in TO_A_SUCCESS)]),
         # What a shell could take differently.
         thorough("fail", "ash", BAD),
         thorough("kill-shell", "ash", BAD),
@@ -201,10 +228,80 @@ BAD = "a release that must be put back"
     indirect=["flavour", "scenario"],
 )
 def test_a_fault_at_any_call_ends_in_a_recorded_outcome(
-    host: FakeHost, scenario: Scenario, fault: str, tmp_path: Path
+    host: FakeHost, scenario: Scenario, fault: str, for_hosts: Path
 ) -> None:
     host.hurry = 2.0 if fault == "hang" else None
-    for_every_call(host, scenario, fault, FAULTS[fault], tmp_path)
+    for_every_call(host, scenario, fault, FAULTS[fault], for_hosts)
+
+
+# ---------------------------------------------------------------- files that go
+
+LOST = (
+    *("", "lock", "history.jsonl", "releases", "runs", "runs/*"),
+    *("runs/*/events", "runs/*/log", "runs/*/release.yml"),
+)
+"""What somebody removes below the state directory; the first: all of it."""
+TELLING_LOSSES = (
+    *(("", GOOD), ("", BAD)),  # every file is made anew, or done without
+    ("history.jsonl", BAD),  # how far the run was, the guardian must find out without it
+    ("runs/*", BAD),  # whoever follows knows the run by its lock only
+    ("runs/*/events", GOOD),  # whoever follows reads a file that is gone
+)
+BLOCKED = ("history.jsonl", "runs", "runs/*", "runs/*/events", "runs/*/outcome")
+TELLING_BLOCKS = (
+    ("history.jsonl", GOOD),  # a success that cannot be recorded is not taken back
+    ("runs/*", BAD),
+    ("runs/*/outcome", GOOD),  # nor is one whose end nobody can be told
+)
+
+
+@pytest.mark.parametrize(
+    ("lost", "flavour", "scenario"),
+    [
+        *cases(LOST, TELLING_LOSSES),
+        *(thorough(lost, shell, BAD) for lost in LOST for shell in ("ash", "busybox")),
+    ],
+    indirect=["flavour", "scenario"],
+)
+def test_files_that_disappear_at_any_call_decide_nothing(
+    host: FakeHost, scenario: Scenario, lost: str, for_hosts: Path
+) -> None:
+    for_every_call(host, scenario, f"lose:{lost}", ends_as_it_would, for_hosts)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "flavour", "scenario"),
+    [
+        *cases(BLOCKED, TELLING_BLOCKS),
+        *(thorough(blocked, "busybox", BAD) for blocked in BLOCKED),
+    ],
+    indirect=["flavour", "scenario"],
+)
+def test_files_that_cannot_be_written_from_any_call_on_decide_nothing(
+    host: FakeHost, scenario: Scenario, blocked: str, for_hosts: Path
+) -> None:
+    for_every_call(host, scenario, f"block:{blocked}", decides_the_same, for_hosts)
+
+
+def ends_as_it_would(run: Run) -> None:
+    """The client learns what became of the service, and the record says it, too."""
+    decides_the_same(run)
+    recorded = run.host.lines()
+    if run.was_over and not recorded and not (run.host.state / "runs").exists():
+        return  # All of it went, maybe before the client could read how the run ended.
+    assert run.exit_status != EXIT_BROKEN
+    if recorded and run.exit_status not in UNTOUCHED:
+        assert EXIT_OF[recorded[-1]["event"]] == run.exit_status
+
+
+def decides_the_same(run: Run) -> None:
+    """What serves is good, and nobody is told that nothing was changed while something was."""
+    host = run.host
+    wait_for_lock(host)
+    events = "".join(host.calls("transact"))
+    assert host.serves() in {2, 3}
+    if run.exit_status in UNTOUCHED:
+        assert " up " not in events
 
 
 # ---------------------------------------------------------------- the loop
@@ -224,12 +321,16 @@ def for_every_call(
         twin = host.copy(directory / str(number))
         last = 9999 if kind == "docker-dead" else number
         twin.break_at("transact", number, kind, last=last)
-        run = deploy(twin, plan)
+        # Nobody waits five minutes for a docker that stays dead.
+        run = deploy(twin, replace(plan, up_limit=2.0) if kind == "docker-dead" else plan)
+        # The last file that a run renames is its outcome.
+        run = replace(run, was_over="mv" not in calls[number - 1 :])
         try:
             check(run)
         except AssertionError as failure:
             left = f"{run.words}: {twin.events()}, serves {twin.serves()}"
             return f"call {number} ({calls[number - 1][:70]}): {left}: {failure}"
+        shutil.rmtree(twin.root, ignore_errors=True)  # a failed one may be looked at
         return None
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -257,7 +358,7 @@ def deploy(host: FakeHost, plan: Plan) -> Run:
 
 def wait_for_lock(host: FakeHost) -> None:
     """A docker call that outlives its run keeps the lock until it is over."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 60
     while not host.lock_is_free():
         assert time.monotonic() < give_up, "the lock is still held"
         time.sleep(0.02)

@@ -14,7 +14,7 @@ def test_an_image_that_was_fetched_is_described_and_kept(host: FakeHost) -> None
     fetched = host.fetch(3)
 
     assert fetched == FetchedImage(image_id(3), digest(3), (digest(3),), "0000003")
-    assert tag(3) in host.kept()
+    assert "fetched" in host.kept()
     assert host.serves() == 2
 
 
@@ -52,9 +52,9 @@ def test_a_moved_tag_is_refused_and_leaves_nothing_behind_that_runs(host: FakeHo
 def test_a_fault_at_any_call_of_the_fetch_leaves_the_host_as_it_was(
     host: FakeHost, kind: str
 ) -> None:
-    host.hurry = 0.3
     host.push(2, content=8)
     host.fetch(2)
+    host.hurry = 0.3
     calls = len(host.calls("fetch"))
     assert calls >= 5
     for number in range(1, calls + 1):
@@ -71,7 +71,7 @@ def test_a_fault_at_any_call_of_the_fetch_leaves_the_host_as_it_was(
 
 
 def test_a_registry_that_hangs_is_a_failure_in_time(host: FakeHost) -> None:
-    host.hurry = 0.3
+    host.hurry = 2.0
     host.break_at("fetch", 2, "hang")
 
     fetched = host.fetch(3)

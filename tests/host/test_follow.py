@@ -49,8 +49,20 @@ def reconnecting(host: FakeHost, first: Iterator[LocalSession]) -> Callable[[Hos
     return lambda _: next(first, LocalSession(host))
 
 
+@one_shell
+def test_zero_bytes_that_a_power_cut_left_do_not_hide_an_outcome(ready: FakeHost) -> None:
+    ready.deploy(3)
+    run = ready.lines()[-1]["run"]
+    history = ready.state / "history.jsonl"
+    history.write_bytes(b"\0" * 8 + b"\n" + history.read_bytes())
+    (ready.state / "runs" / run / "outcome").unlink()
+
+    assert ready.follow(run).release.tag == tag(3)
+
+
 def test_the_change_goes_on_when_the_foreground_is_killed(ready: FakeHost) -> None:
     ready.push(3, "slow")
+    ready.service = dataclasses.replace(ready.service, health_timeout=30.0)
     plan = ready.plan(3)
     with LocalSession(ready).started(begin_command(plan)) as process:
         assert process.stdout

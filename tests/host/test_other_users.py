@@ -22,7 +22,15 @@ from deployctl.release.check import CheckResult, Severity
 from deployctl.release.hold import HoldOutcome
 from deployctl.release.origin import Origin
 from deployctl.release.results import State
-from tests.host.fake_host import AS_ANYBODY, REPOSITORY, WEB, FakeHost, locked, wait_until_tidy
+from tests.host.fake_host import (
+    AS_ANYBODY,
+    KEPT,
+    REPOSITORY,
+    WEB,
+    FakeHost,
+    locked,
+    wait_until_tidy,
+)
 from tests.unit.build import tag
 
 OLD_RUN = "20240101t000000z-{:08x}"
@@ -306,8 +314,8 @@ def test_a_lock_that_is_let_go_in_time_is_waited_for(host: FakeHost) -> None:
 
 
 def test_holds_that_a_stranger_keeps_locked_are_an_error_that_names_him(host: FakeHost) -> None:
-    host.hurry = 0.3
     hold(host)
+    host.hurry = 0.3
     command = ["sh", "-c", 'exec 3<"$1"; flock 3; echo held; read -r _', "x", f"{host.state}/holds"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as stranger:
         assert stranger.stdout
@@ -384,7 +392,7 @@ def test_a_hold_removes_nobody_elses_file(host: FakeHost) -> None:
 
 def test_a_tag_of_an_image_is_one_word(host: FakeHost) -> None:
     host.service = dataclasses.replace(host.service, keep=1)
-    host.write(f"tags/deployctl/{WEB}:*", "sha256:" + "9" * 64)
+    host.write(f"tags/{KEPT}:*", "sha256:" + "9" * 64)
     for number in (3, 4, 5):
         host.deploy(number)
         wait_until_tidy(host)

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from deployctl.errors import BrokenError
 from tests.host.fake_host import (
     FakeHost,
 )
@@ -48,3 +49,19 @@ def test_the_tag_is_kept_and_all_else_in_the_file_stays(
     assert env.read_bytes().decode("latin-1") == after
     assert before is None or env.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in env.parent.glob(".env*")] == [".env"]
+
+
+def test_a_first_release_whose_tag_cannot_be_kept_is_no_success_though_it_serves(
+    empty: FakeHost,
+) -> None:
+    empty.service = dataclasses.replace(empty.service, persist=True)
+    empty.fetch(1)
+    plan = empty.plan(1)
+    (empty.project_directory / f".env.deployctl-{plan.run}").mkdir()
+
+    with pytest.raises(BrokenError):
+        empty.run(plan)
+
+    last = empty.lines()[-1]
+    assert (last["event"], last["reason"], last["serves"]) == ("broken", "persist-failed", tag(1))
+    assert empty.serves() == 1

@@ -178,9 +178,9 @@ def test_a_docker_that_listens_and_does_not_answer_is_said_to_be_silent(host: Fa
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["fail", "hang"])
 def test_a_fault_at_any_call_of_the_probe_is_an_error_or_facts(host: FakeHost, kind: str) -> None:
-    host.hurry = 0.3
     host.forget_calls()
     host.probe()
+    host.hurry = 0.3
     calls = len(host.calls("probe"))
     for number in range(1, calls + 1):
         host.forget_calls()

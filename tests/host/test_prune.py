@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 
 import pytest
 
@@ -19,14 +21,16 @@ from tests.unit.build import image_id, tag
 @one_shell
 @pytest.mark.slow
 def test_old_images_go_and_those_that_a_rollback_needs_stay(host: FakeHost) -> None:
-    host.write("tags/deployctl/worker:sha-aaaaaaa", image_id(1))
+    others = ["deployctl/infra/worker", "deployctl/staging/web", "deployctl/web"]
+    for name in others:
+        host.write(f"tags/{name}:sha-aaaaaaa", image_id(1))
     for number in (3, 4, 5):
         host.deploy(number)
         wait_until_tidy(host)
 
     assert host.kept() == [tag(3), tag(4), tag(5)]
     assert (host.tagged(1), host.tagged(2)) == (None, None)
-    assert (host.fake / "tags/deployctl/worker:sha-aaaaaaa").exists()
+    assert all((host.fake / f"tags/{name}:sha-aaaaaaa").exists() for name in others)
     assert host.rollback().release.tag == tag(4)
 
 
@@ -43,8 +47,17 @@ def test_all_images_stay_where_the_inventory_says_so(host: FakeHost) -> None:
 
 @one_shell
 @pytest.mark.slow
-def test_a_name_that_another_service_or_container_uses_stays(host: FakeHost) -> None:
-    host.write(f"tags/deployctl/other:{tag(1)}", image_id(1))
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"deployctl/other:{tag(1)}",
+        f"deployctl/infra/other:{tag(1)}",
+        f"deployctl/staging/web:{tag(1)}",
+        f"deployctl/staging/web:{tag(1)}-fetched-7",
+    ],
+)
+def test_a_name_that_another_service_or_container_uses_stays(host: FakeHost, other: str) -> None:
+    host.write(f"tags/{other}", image_id(1))
     by_hand = f"hand lab {image_id(2)} {REPOSITORY}:{tag(2)} running 0 none 1 /by-hand up"
     host.write(f"containers/{99:064x}", by_hand)
 
@@ -66,6 +79,33 @@ def test_a_bounded_number_of_runs_and_configurations_stays(host: FakeHost) -> No
 
     assert len(list((host.state / "runs").iterdir())) == 20
     assert len(list((host.state / "releases" / WEB).iterdir())) == 2
+
+
+@one_shell
+def test_no_clock_decides_which_configurations_stay(host: FakeHost) -> None:
+    kept = host.state / "releases" / WEB
+    runs = [line["run"] for line in host.lines() if line["event"] == "succeeded"]
+    os.utime(kept / f"{runs[1]}.yml", (0, 0))  # a clock that was put right since
+
+    host.deploy(3)
+    wait_until_tidy(host)
+
+    newest = host.lines()[-1]["run"]
+    assert {path.stem for path in kept.iterdir()} == {runs[1], newest}
+
+
+@one_shell
+def test_the_directory_of_a_run_that_ends_stays_whatever_the_time(host: FakeHost) -> None:
+    later = time.time() + 3600
+    for number in range(30):
+        made = host.state / "runs" / f"2024010{number % 10}t000000z-{number:08x}"
+        made.mkdir()
+        os.utime(made, (later, later))
+
+    host.deploy(3)
+    wait_until_tidy(host)
+
+    assert (host.state / "runs" / host.lines()[-1]["run"] / "outcome").exists()
 
 
 @one_shell

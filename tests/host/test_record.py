@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deployctl.compose.host import script
 from deployctl.compose.host.transact import begin_command
 from deployctl.errors import (
     BrokenError,
@@ -21,7 +22,9 @@ from deployctl.release.origin import Origin
 from tests.host.fake_host import (
     FakeHost,
     LocalSession,
+    one_shell,
 )
+from tests.unit.build import tag
 
 
 def test_a_torn_end_of_the_history_is_never_glued_to(host: FakeHost) -> None:
@@ -46,6 +49,22 @@ def test_whatever_a_name_contains_is_recorded_literally(host: FakeHost) -> None:
     assert not list(host.root.rglob("owned"))
 
 
+@one_shell
+def test_a_line_says_what_the_run_found_serving_and_what_it_left(host: FakeHost) -> None:
+    host.deploy(3)
+    host.push(4, "unhealthy")
+    with pytest.raises(RestoredError):
+        host.deploy(4)
+
+    told = [(line.get("found"), line.get("serves"), line.get("rung")) for line in host.lines()[-4:]]
+    assert told == [
+        (tag(2), None, None),
+        (tag(2), tag(3), None),
+        (tag(3), None, None),
+        (tag(3), tag(3), "made"),
+    ]
+
+
 def test_an_outcome_that_cannot_be_written_is_said_not_to_be_recorded(ready: FakeHost) -> None:
     plan = ready.plan(3)
     ready.forget_calls()
@@ -68,6 +87,25 @@ def test_what_cannot_be_recorded_is_not_begun(ready: FakeHost) -> None:
 
     assert caught.value.code == "cannot-record"
     assert ready.containers() == before
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_a_history_gets_no_shorter_where_neither_measuring_nor_writing_works(
+    shell: str, tmp_path: Path
+) -> None:
+    history = tmp_path / "history.jsonl"
+    history.write_text("one\ntwo\nthree\n")
+    functions = script.script_text("transact.sh").removesuffix('main "$@"\n')
+    faults = (
+        "wc() { return 1; }; "
+        'dd() { case $* in *history*append*) return 1 ;; esac; command dd "$@"; }; '
+    )
+    run = 'began=0 seq=4 reason= expect_history=14 free=; append_line succeeded \'"run":"r"\''
+    names = f"state={tmp_path} run_directory={tmp_path} history={history}; "
+
+    subprocess.run([*shell.split(), "-c", functions + faults + names + run], check=False)
+
+    assert history.read_text().startswith("one\ntwo\nthree\n")
 
 
 @pytest.fixture

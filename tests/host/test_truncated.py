@@ -14,16 +14,16 @@ from deployctl.compose.host.script import FILES, script_text
 from deployctl.compose.host.transact import begin_command
 from deployctl.release.origin import Origin
 from deployctl.ssh.command import Command
-from tests.host.fake_host import REPOSITORY, WEB, FakeHost, LocalSession
+from tests.host.fake_host import FETCHED, PROJECT, REPOSITORY, FakeHost, LocalSession
 from tests.host.test_probe import snapshot
 from tests.unit.build import tag
 
 COMMANDS: dict[str, Callable[[FakeHost], Command]] = {
     "probe.sh": lambda host: probe_command(host.service, change=True),
-    "fetch.sh": lambda _: fetch_command(WEB, f"{REPOSITORY}:{tag(4)}", tag(4)),
+    "fetch.sh": lambda _: fetch_command(f"{REPOSITORY}:{tag(4)}", FETCHED),
     "transact.sh": lambda host: begin_command(host.plan(3)),
     "hold.sh": lambda host: hold_command(host.service, Origin("kim", "terminal"), "audit"),
-    "check.sh": lambda host: check_command(host.service),
+    "check.sh": lambda host: check_command(host.service, PROJECT),
 }
 
 

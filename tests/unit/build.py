@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.facts import HostFacts
+from deployctl.compose.kept_images import Outdated
 from deployctl.compose.plan import Plan
 from deployctl.compose.project import Configuration, ConfiguredService
 from deployctl.compose.service import ConfiguredOnHost
@@ -126,6 +127,7 @@ def container(number: int = 1, **changes: Any) -> ComposeContainer:
         health=Health.HEALTHY,
         exit_code=0,
         restarts=0,
+        recent_restarts=0,
         started_at="2025-11-23T10:00:00Z",
         revision="",
     )
@@ -185,17 +187,22 @@ def plan(**changes: Any) -> Plan:
         previous_image=f"{REPOSITORY}:{tag(1)}",
         previous_run="",
         replicas=1,
+        stop_grace=10.0,
+        up_limit=310.0,
         dependencies=(),
+        looked_at=(),
         recreate=False,
         alone=True,
         env_file="",
+        serving=tag(1),
         seen_containers=(container(1),),
         seen_history=0,
         files=FILES,
         image_store="overlay2",
         next_seq=1,
         found=(),
-        keep_tags=(tag(2), tag(1)),
+        outdated=Outdated((), ()),
+        configurations=(),
         origin=Origin("kim", "terminal"),
         wait=0.0,
         now=NOW,

@@ -113,7 +113,7 @@ def commands_amid_prose(source: str) -> list[str]:
     return [line for line in told if Hint.of(line).commands != (line.strip(),)]
 
 
-_CALL = "deployctl (deploy|rollback|status|history|follow|check|hold|unhold|lint) "
+_CALL = "deployctl (deploy|rollback|abort|status|history|follow|check|hold|unhold|lint) "
 
 
 def _texts(hint: ast.expr | None) -> Iterator[str]:

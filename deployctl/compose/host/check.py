@@ -6,7 +6,7 @@ from deployctl.compose.facts import Measures
 from deployctl.compose.host import script
 from deployctl.compose.host.lock import read_stranger
 from deployctl.compose.host.wire import free_kib, is_number, output_of, read_facts
-from deployctl.compose.kept_images import kept_repository
+from deployctl.compose.kept_images import kept_repositories
 from deployctl.compose.script_output import ScriptOutput
 from deployctl.inventory import ComposeService
 from deployctl.ssh.command import Command
@@ -18,9 +18,13 @@ CHECK_LIMIT = REGISTRY_LIMIT + 90.0
 _OWN_NAMES = frozenset(("lock", "history.jsonl", "reserve", "runs", "releases", "holds"))
 
 
-def check_command(service: ComposeService) -> Command:
-    """Return the command that measures what only a check wants to know."""
-    return script.command("check.sh", service.state_directory, kept_repository(service.name))
+def check_command(service: ComposeService, project: str | None) -> Command:
+    """Return the command that measures what only a check wants to know.
+
+    project: the service's Compose project; None: it is not known.
+    """
+    repositories = kept_repositories(project, service.name)
+    return script.command("check.sh", service.state_directory, *repositories)
 
 
 def read_measures(output: bytes) -> Measures:

@@ -1,17 +1,18 @@
 #!/bin/sh
 # Says what only `deployctl check` wants to know about a host. Changes nothing.
 #
-# usage: check.sh STATE_DIRECTORY KEPT_REPOSITORY
+# usage: check.sh STATE_DIRECTORY KEPT_REPOSITORY...
 #
-#   KEPT_REPOSITORY  our own name for the service's images, whose sizes are asked for
+#   KEPT_REPOSITORY  one of our own names for the service's images, whose sizes are asked for
 #
 # The lines printed are facts, as in probe.sh.
 
 main() {
-    state=$1 kept_repository=$2
+    state=$1
+    shift
     emit docker limited docker version --format '{{.Server.Version}}'
     emit compose limited docker compose version --short
-    emit image-sizes image_sizes
+    emit image-sizes image_sizes "$@"
     emit image-disk image_disk
     emit state-disk state_disk
     emit reserve reserve
@@ -20,7 +21,11 @@ main() {
 }
 
 image_sizes() {
-    ids=$(limited docker image ls -q --no-trunc "$kept_repository") || return
+    for repository; do
+        set -- "$@" --filter "reference=$repository"
+        shift
+    done
+    ids=$(limited docker image ls -q --no-trunc "$@") || return
     # Word splitting is wanted: the ids are hex digits.
     # shellcheck disable=SC2086
     [ -z "$ids" ] || limited docker image inspect --format '{{.Size}}' $ids

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.compose.host import script
 from deployctl.compose.host.wire import lines, output_of, read_facts, read_object, string, strings
-from deployctl.compose.kept_images import kept_image
 from deployctl.compose.script_output import ScriptOutput
 from deployctl.inventory import Registry, Signature
 from deployctl.release.foreign_json import json_object
@@ -20,7 +19,7 @@ from deployctl.ssh.command import Command
 
 # Seconds. The second is more than the sum of the limits inside the script, which end first.
 PULL_LIMIT = 600
-FETCH_LIMIT = PULL_LIMIT + 540.0
+FETCH_LIMIT = 2 * PULL_LIMIT + 600.0
 
 _SIGNATURE = "signature "
 _TIMED_OUT = {124, 137, 143}  # of timeout, and of BusyBox's
@@ -29,9 +28,8 @@ _LONGEST_LINE = 200  # bytes
 
 
 def fetch_command(
-    service: str,
     image: str,
-    tag: str,
+    kept_image: str,
     *,
     login: Registry | None = None,
     signature: Signature | None = None,
@@ -40,9 +38,8 @@ def fetch_command(
     """Return the command that brings an image to the host.
 
     Args:
-        service: whose image it is.
         image: REPOSITORY:TAG.
-        tag: the same tag.
+        kept_image: our own name for it.
         login: to the registry, for as long as the command runs; None: the host's own.
         signature: that is looked for, with its key as text; None: none is.
         limit: seconds for the pull.
@@ -51,7 +48,7 @@ def fetch_command(
     command = script.command(
         "fetch.sh",
         image,
-        kept_image(service, tag),
+        kept_image,
         str(limit),
         Reference.parse(image).login_server,
         login.username if login else "",

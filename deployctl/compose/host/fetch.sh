@@ -4,7 +4,7 @@
 # usage: fetch.sh IMAGE KEPT_IMAGE LIMIT SERVER USERNAME KEY [NAME=VALUE...]
 #
 #   IMAGE       what the compose files call it: REPOSITORY:TAG
-#   KEPT_IMAGE  the name under which it is protected from `docker image prune`
+#   KEPT_IMAGE  the name under which it is protected from `docker image prune`, made anew here
 #   LIMIT       seconds for the pull
 #   SERVER      its registry, as docker's own configuration calls it
 #   USERNAME    to log in with there, the password being on standard input; empty: as the host is
@@ -15,7 +15,7 @@
 # leaves no tag that stands for something else than it did. The lines printed are facts, as in
 # probe.sh; those called "layer" say how far the pull is, while it goes on.
 
-cosign_limit=60 # seconds for one digest; fetch_command waits for five
+cosign_limit=30 # seconds for one look at one digest; fetch_command waits for three at each of five
 login_blocks=4  # of 4 KiB: what a login takes at most
 
 main() {
@@ -40,16 +40,16 @@ fetch() {
         [ -n "$username" ] || emit own-login is_logged_in
         return 0
     fi
-    after=$(image_id "$image")
-    keep
+    keep || { pull >/dev/null && keep; }
     emit image show_image
     put_back
     [ -z "$key" ] || verify_signatures "$@"
 }
 
-# A name that stands for another image already is left alone: the gates decide about it.
+# Until it has our name, a run of another project may remove it, because nobody uses it.
 keep() {
-    [ -n "$(image_id "$kept_image")" ] || limited docker tag "$after" "$kept_image"
+    after=$(image_id "$image")
+    limited docker tag "$after" "$kept_image"
 }
 
 put_back() {
@@ -331,13 +331,32 @@ repo_digests() {
         grep -x -E "[^@\"\\\\]+@sha256:[0-9a-f]{64}" | grep -F "${image%:*}@" | head -n 5
 }
 
-# By the key alone: the transparency log would need the public internet, and a trust of its own.
+# cosign 3 does not look for a signature in the older format where anything lies beside the image
+# in the newer one, like what GitHub attests of a build: so it is asked for that, too.
 verify() {
-    said=$(DEPLOYCTL_PUBLIC_KEY=$key timeout -k 5 "$cosign_limit" cosign verify \
-        --key env://DEPLOYCTL_PUBLIC_KEY --insecure-ignore-tlog=true "$@" 2>&1 7>&- 8>&-)
+    format=
+    said=$(cosign_says "$@")
     verified=$?
+    # From 124 on, it did not end in time: it will not the next time, either.
+    if [ "$verified" -gt 0 ] && [ "$verified" -lt 124 ] && older=$(cosign_says --new-bundle-format=false "$@"); then
+        said=$older verified=0 format=--new-bundle-format=false
+    fi
+    if [ "$verified" -eq 0 ] && [ "$#" -gt 1 ] && ! heeds_annotations "$@"; then
+        said='this cosign looks at no annotation; version 3.0.3 and later do' verified=1
+    fi
     printf '%s\n' "$said" | tail -c 4096
     return "$verified"
+}
+
+# cosign 3.0.0 to 3.0.2 pass whatever annotation is asked for: also one that nobody signs.
+heeds_annotations() {
+    ! cosign_says ${format:+"$format"} --annotations deployctl=is-anything-passed "$@" >/dev/null
+}
+
+# By the key alone: the transparency log would need the public internet, and a trust of its own.
+cosign_says() {
+    DEPLOYCTL_PUBLIC_KEY=$key timeout -k 5 "$cosign_limit" cosign verify \
+        --key env://DEPLOYCTL_PUBLIC_KEY --insecure-ignore-tlog=true "$@" 2>&1 7>&- 8>&-
 }
 
 # ---------------------------------------------------------------- docker

@@ -117,7 +117,7 @@ answer_refused() {
 say_holder() {
     look_at_lock
     if [ "$lock" = held ] && ! holder_is_done; then
-        printf '{"outcome":"busy","holder":"%s"}\n' "$(encode <"$state/lock")"
+        printf '{"outcome":"busy","holder":"%s"}\n' "$(show_holder | encode)"
     fi
 }
 

@@ -2,11 +2,34 @@
 # Part of probe.sh, transact.sh, hold.sh and check.sh, which are sent with it in front: who holds
 # the lock. A run holds it on descriptor 9, which its shell keeps as one from 10 on while it calls
 # something that shall not have it; whatever else holds it is a stranger.
+#
+# A clean of the project may take the lock away, under a run that holds it. So there is a second one, where
+# none reaches: a private file of the same user, named after the state directory. This version's
+# runs hold both; the versions before know only the first.
+
+# Prints where the second lock is; nothing where the user has no home.
+second_lock() {
+    [ -d "${HOME-}" ] || return 0
+    # Not what the directory itself may be a link to: a clean takes that away, too.
+    real=$(cd "${state%/*}/" 2>/dev/null && pwd -P)/${state##*/}
+    hash=$(printf '%s' "$real" | sha256sum)
+    printf '%s\n' "$HOME/.local/state/deployctl/${hash%% *}.lock"
+}
+
+# Nobody but this user can open it, so who holds it is a run.
+second_is_held() {
+    second=$(second_lock)
+    [ -r "$second" ] && ! (flock -n -s 6) 6<"$second"
+}
 
 # Sets lock to free, held (by a run) or stranger. One run may end and another begin while it is looked for.
 # shellcheck disable=SC2034 # check.sh does not call it
 look_at_lock() {
     lock=free looks=0
+    if second_is_held || guardian_waits; then
+        lock=held
+        return
+    fi
     while [ -r "$state/lock" ] && ! (flock -n -s 9) 9<"$state/lock"; do
         looks=$((looks + 1))
         if is_held_by_a_run; then
@@ -24,6 +47,7 @@ look_at_lock() {
 # tell who holds a lock, whoever holds this one is taken for a run, as the version before did.
 # shellcheck disable=SC3013,SC3067 # -ef, -O: dash and BusyBox have them
 is_held_by_a_run() {
+    ! second_is_held || return 0
     for descriptor in /proc/[0-9]*/fd/9 /proc/[0-9]*/fd/1[0-9]; do
         process=${descriptor%/fd/*}
         if [ "$descriptor" -ef "$state/lock" ] && [ -O "$process" ] &&
@@ -39,11 +63,36 @@ kernel_tells_locks() {
     : | { flock -n 0 && grep -q FLOCK /proc/self/fdinfo/0; } 2>/dev/null
 }
 
+# Whether the last run that held the lock was killed, and its guardian is about to take it.
+guardian_waits() {
+    last_held=$(run_that_held)
+    ! [ -e "$state/runs/$last_held/outcome" ] && [ -r "$state/runs/$last_held/guard" ] &&
+        ! (flock -n -s 6) 6<"$state/runs/$last_held/guard"
+}
+
+run_that_held() {
+    run_in "$(show_holder)"
+}
+
+# run_in NOTE: the run in what a holder wrote.
+run_in() {
+    noted=${1#*\"run\":\"}
+    printf '%s\n' "${noted%%\"*}"
+}
+
 # A run that has its outcome holds the lock while it tidies up, and changes nothing any more.
 holder_is_done() {
-    read -r now_held <"$state/lock"
-    now_held=${now_held#*\"run\":\"}
-    [ -e "$state/runs/${now_held%%\"*}/outcome" ]
+    [ -e "$state/runs/$(run_that_held)/outcome" ]
+}
+
+# What the run that holds a lock wrote into it. The first one is empty where it was removed under
+# the run, and made again by somebody who could not take it.
+show_holder() {
+    if [ -s "$state/lock" ]; then
+        cat "$state/lock"
+    else
+        cat "$(second_lock)" 2>/dev/null
+    fi
 }
 
 # show_who_locks FILE: "PID USER PROGRAM"; nothing where it cannot be seen from here. The files of

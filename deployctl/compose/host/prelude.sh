@@ -6,10 +6,10 @@ export LC_ALL
 
 docker_limit=30 # seconds for one docker call that only asks
 
-# limited COMMAND…: without the lock of a run (9), for what watches the time in BusyBox outlives the
-# call by a second.
+# limited COMMAND…: without the locks of a run (7 to 9), for what watches the time in BusyBox outlives
+# the call by a second.
 limited() {
-    timeout -k 5 "$docker_limit" "$@" 9>&-
+    timeout -k 5 "$docker_limit" "$@" 7>&- 8>&- 9>&-
 }
 
 # emit NAME COMMAND…: prints a fact, with what COMMAND says on its standard output, and its exit

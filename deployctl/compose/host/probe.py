@@ -73,13 +73,14 @@ def read_probe(output: bytes) -> HostFacts:
     host = facts.get("host")
     if host is None:
         raise garbled("it names no host")
-    containers, problem = _containers(output_of(facts, "containers"))
+    now = _timestamp(string(host, "now"))
+    containers, problem = _containers(output_of(facts, "containers"), now)
     recorded = _history(facts)
     return HostFacts(
         user=string(host, "user"),
         group=str(host.get("group", "")),
         image_store=_image_store(output_of(facts, "containers")),
-        now=_timestamp(string(host, "now")),
+        now=now,
         missing_tools=strings(facts.get("tools", {}).get("missing")),
         paths=_paths(output),
         containers=containers,
@@ -107,20 +108,23 @@ def read_probe(output: bytes) -> HostFacts:
 # ---------------------------------------------------------------- single facts
 
 
-def _containers(output: ScriptOutput) -> tuple[tuple[ComposeContainer, ...] | None, str]:
+def _containers(
+    output: ScriptOutput, now: datetime
+) -> tuple[tuple[ComposeContainer, ...] | None, str]:
     if output.status != 0:
         return None, output.data.decode("ascii", "replace").strip() or "silent"
-    return tuple(_container(read_object(line)) for line in output.data.splitlines()), ""
+    return tuple(_container(read_object(line), now) for line in output.data.splitlines()), ""
 
 
-def _container(value: Fact) -> ComposeContainer:
-    from deployctl.compose.container import ComposeContainer
+def _container(value: Fact, now: datetime) -> ComposeContainer:
+    from deployctl.compose.container import ComposeContainer, recent_restarts
     from deployctl.release.results import Health
 
     labels = value.get("labels")
     if not isinstance(labels, dict):
         labels = {}
     health = str(value.get("health"))
+    restarts, started_at = integer(value, "restarts"), string(value, "started_at")
     return ComposeContainer(
         id=string(value, "id"),
         name=string(value, "name").lstrip("/"),
@@ -132,12 +136,14 @@ def _container(value: Fact) -> ComposeContainer:
         status=string(value, "status"),
         health=Health(health) if health in set(Health) else Health.NONE,
         exit_code=integer(value, "exit_code"),
-        restarts=integer(value, "restarts"),
-        started_at=string(value, "started_at"),
+        restarts=restarts,
+        recent_restarts=recent_restarts(restarts, started_at, now),
+        started_at=started_at,
         revision=str(labels.get(REVISION_LABEL, "")),
         one_off=str(labels.get(f"{_LABEL}oneoff", "False")) == "True",
         config_hash=str(labels.get(f"{_LABEL}config-hash", "")),
         knows_dependencies=bool(labels.get(f"{_LABEL}depends_on")),
+        replaces=bool(labels.get(f"{_LABEL}replace")),
     )
 
 

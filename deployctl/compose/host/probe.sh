@@ -226,7 +226,7 @@ look_at_holder() {
 lock_fact() {
     printf '{"fact":"lock","state":"%s"}\n' "$lock"
     case $lock in
-        held) emit holder cat "$state/lock" ;;
+        held) emit holder show_holder ;;
         stranger) emit stranger show_who_locks "$state/lock" ;;
         *) ;;
     esac

@@ -19,7 +19,9 @@ FILES = {
     "transact.sh": (
         *("prelude.sh", "env_file.sh", "private.sh", "lock.sh"),
         *("transaction/begin.sh", "transaction/follow.sh", "transaction/change.sh"),
-        *("transaction/containers.sh", "transaction/health.sh", "transaction/restore.sh"),
+        "transaction/dependencies.sh",
+        *("transaction/docker.sh", "transaction/containers.sh", "transaction/health.sh"),
+        *("transaction/restore.sh", "transaction/guard.sh", "transaction/abort.sh"),
         *("transaction/persist.sh", "transaction/record.sh", "transaction/prune.sh"),
         *("transaction/events.sh", "transaction/clock.sh", "transact.sh"),
     ),

@@ -17,16 +17,20 @@ from deployctl.compose.lock import Stranger
 from deployctl.compose.plan import Plan
 from deployctl.compose.project import TAG_PLACEHOLDER, compose_argv
 from deployctl.errors import HostError
-from deployctl.release import record
+from deployctl.inventory import ComposeService
+from deployctl.release import record, suggest
 from deployctl.release.foreign_json import json_object
+from deployctl.release.origin import Origin
 from deployctl.release.release import Action
 from deployctl.release.results import UnfinishedRun
 from deployctl.ssh.command import Command
 
 STABLE_UNCHECKED = 5.0
+COMPLETION_LIMIT = 300.0
+"""Seconds that a one-shot has at least to run to its end."""
 FOLLOW_LIMIT = 3600.0  # seconds
-# Seconds, beside the waits that the inventory sets; more than the sum of the limits in the script.
-_RUN_LIMIT = 2400.0
+_SLACK = 600.0  # seconds for all that has no limit of its own in the plan
+_RUNGS = 3  # ways to put a release back, each with an `up` and a wait for health
 
 
 def begin_command(plan: Plan) -> Command:
@@ -36,7 +40,10 @@ def begin_command(plan: Plan) -> Command:
 
 def begin_limit(plan: Plan) -> float:
     """Seconds for the whole transaction: more than the sum of the limits inside it."""
-    return plan.wait + 4 * plan.service.health_timeout + _RUN_LIMIT
+    service, first = plan.service, len(plan.dependencies)
+    waits = first + 1 + 2 * _RUNGS
+    each = plan.up_limit + service.health_timeout
+    return plan.wait + waits * each + first * 2 * _completion_timeout(service) + _SLACK
 
 
 def follow_command(state_directory: str, run: str, *, cancel: bool, watch: bool = True) -> Command:
@@ -55,6 +62,21 @@ def follow_command(state_directory: str, run: str, *, cancel: bool, watch: bool 
         "--watch": "yes" if watch else "no",
     }
     return _transact("follow", options)
+
+
+def abort_command(service: ComposeService, origin: Origin) -> Command:
+    """Return the command that ends the run of a service that is under way, and follows its end.
+
+    Args:
+        service: whose run.
+        origin: who asks for it; the run's record names them.
+    """
+    options = {
+        "--state": service.state_directory,
+        "--service": service.name,
+        "--aborted": record.aborted_fields(origin.by),
+    }
+    return _transact("abort", options)
 
 
 def _transact(verb: str, options: Mapping[str, str], *words: str) -> Command:
@@ -80,16 +102,21 @@ def _options(plan: Plan) -> dict[str, str]:
         "--project": plan.project,
         "--service": service.name,
         "--replicas": str(plan.replicas),
-        "--dependencies": " ".join(plan.dependencies),
+        "--dependencies": " ".join(f"{d.name}:{d.need}:{d.condition}" for d in plan.dependencies),
+        "--looked-at": " ".join(plan.looked_at),
+        "--completion-timeout": _centiseconds(_completion_timeout(service)),
         "--tag-variable": service.tag_variable,
         "--placeholder": TAG_PLACEHOLDER,
         "--tag": plan.release.tag,
         "--image": plan.image,
         "--image-id": plan.release.image_id,
-        "--kept-image": kept_image(service.name, plan.release.tag),
+        "--kept-image": kept_image(plan.project, service.name, plan.release.tag),
+        "--unchanged": "yes" if plan.unchanged else "no",
         "--recreate": "yes" if plan.recreate else "no",
         "--alone": "yes" if plan.alone else "no",
         "--env-file": plan.env_file,
+        "--up-limit": _centiseconds(plan.up_limit),
+        "--stop-grace": str(math.ceil(plan.stop_grace)),
         "--health-timeout": _centiseconds(service.health_timeout),
         "--stable-checked": _centiseconds(stable if stable is not None else 0),
         "--stable-unchecked": _centiseconds(stable if stable is not None else STABLE_UNCHECKED),
@@ -100,10 +127,16 @@ def _options(plan: Plan) -> dict[str, str]:
         "--restore-image": plan.previous_image,
         "--restore-image-id": previous.image_id if previous else "",
         "--restore-config": plan.previous_run,
-        "--keep": "all" if plan.keep_tags is None else " ".join(plan.keep_tags),
-        "--kept-repository": kept_repository(service.name),
+        "--kept-repository": kept_repository(plan.project, service.name),
+        "--outdated-kept": " ".join(plan.outdated.kept),
+        "--outdated-tags": " ".join(plan.outdated.tags),
+        "--configurations": " ".join(filter(suggest.has_form_of_run, plan.configurations)),
         "--releases-kept": str(service.keep),
     }
+
+
+def _completion_timeout(service: ComposeService) -> float:
+    return max(COMPLETION_LIMIT, service.health_timeout)
 
 
 def seen_containers_text(containers: Sequence[ComposeContainer]) -> str:
@@ -138,6 +171,8 @@ def _record(plan: Plan) -> str:
         source=plan.origin.source,
         run_url=plan.origin.run_url,
         workflow_run=plan.origin.workflow_run,
+        found=plan.serving,
+        unchanged=plan.unchanged,
     )
 
 
@@ -151,6 +186,13 @@ _ENDS = frozenset({"outcome", "ended", "busy", "changed", "refused", "cancelled"
 STRANGER = "stranger"
 """What a "busy" is about where no run holds the lock."""
 _LONGEST = 1e9
+_FLAGS = {
+    "waiting": {"waited": True},
+    "begun": {"begun": True},
+    "docker-away": {"docker_away": True},
+    "not-recorded": {"recorded": False},
+    "aborted": {"aborted": True},
+}
 _LOGS = frozenset({"container-log", "health-log", "run-log"})
 
 
@@ -171,6 +213,9 @@ class RunEvents:
         restore_reason: why the restore failed; empty: it did not.
         recorded: whether the outcome could be written into the history.
         unchecked: the release is up, but has no health check that says more.
+        docker_away: docker did not answer for a while, and was waited for.
+        aborted: somebody aborts the run, and it has seen that.
+        aborting: as which an abort of it began; None: there was none.
         step: the last step that began.
         step_at: when it did, in seconds since the run began; None: not known.
     """
@@ -185,6 +230,9 @@ class RunEvents:
     restore_reason: str = ""
     recorded: bool = True
     unchecked: bool = False
+    docker_away: bool = False
+    aborted: bool = False
+    aborting: UnfinishedRun | None = None
     step: str = ""
     step_at: float | None = None
 
@@ -200,20 +248,18 @@ class RunEvents:
         what = str(event.get("what", ""))
         news: dict[str, Any] = {}
         match event.get("event"):
-            case "waiting":
-                news = {"waited": True}
-            case "begun":
-                news = {"begun": True}
             case "step":
                 news = {"begun": True, "step": what, "step_at": _seconds(event)}
+            case "aborting":
+                news = {"aborting": read_holder(_text(event))}
             case "well":
                 news = {"unchecked": what == "unchecked"}
-            case "gave-up" if self.step != "restore":
+            case "gave-up" if self.step != "restore" and self.limit is None:
                 news = {"limit": _seconds(event)}
             case "restore-failed":
                 news = {"restore_reason": str(event.get("reason", ""))}
-            case "not-recorded":
-                news = {"recorded": False}
+            case str(kind) if kind in _FLAGS:
+                news = dict(_FLAGS[kind])
             case str(kind) if kind in _LOGS:
                 news = {"shown": {**self.shown, kind: lines(_text(event))}}
             case str(kind) if kind in _ENDS and not (kind == "ended" and self.end):

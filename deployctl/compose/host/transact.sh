@@ -3,7 +3,9 @@
 #
 # usage: transact.sh SCRIPT begin  OPTION… -- docker compose -f FILE…   start a run and follow it
 #        transact.sh SCRIPT follow OPTION… --                           watch a run again
+#        transact.sh SCRIPT abort  OPTION… --                           end a run that hangs, and watch it
 #        transact.sh SCRIPT change …                                    internal: the detached part
+#        transact.sh SCRIPT guard …                                     internal: its guardian
 #
 # SCRIPT is this very text: the detached part is started from it, so nothing is installed.
 # Options are `--name value` pairs; read_options lists them. Times are centiseconds of
@@ -13,7 +15,8 @@
 # detached and holds the lock's descriptor (9), so the lock dies with it and not before.
 umask 077
 
-up_limit=300         # seconds for one `docker compose up` or stop
+patience=6000        # centiseconds for docker to answer before anything is begun, and once all is told
+abort_patience=1500  # for a run to see that it is aborted, before it is killed
 log_bytes=1048576    # what a run's log may hold
 shown_bytes=16384    # of a failing container's own log
 runs_kept=20         # directories in runs/
@@ -38,13 +41,18 @@ main() {
             shift "$option_words"
             change "$@"
             ;;
+        guard)
+            shift "$option_words"
+            guard "$@"
+            ;;
         follow) follow_run ;;
+        abort) abort ;;
         *) return 2 ;;
     esac
 }
 
 read_options() {
-    option_words=1
+    option_words=1 run=
     while [ "$1" != -- ]; do
         case $1 in
             --directory) directory=$2 ;;                 # where docker compose is called
@@ -58,17 +66,22 @@ read_options() {
             --ignore-hold) ignore_hold=$2 ;;             # yes: a rollback is allowed under a hold
             --project) project=$2 ;;
             --service) service=$2 ;;
-            --replicas) replicas=$2 ;;         # containers that the service should have
-            --dependencies) dependencies=$2 ;; # services that are not there yet
+            --replicas) replicas=$2 ;;                     # containers that the service should have
+            --dependencies) dependencies=$2 ;;             # "NAME:NEED:CONDITION" words, in their order
+            --looked-at) looked_at=$2 ;;                   # names of the services that Compose looks at, too
+            --completion-timeout) completion_timeout=$2 ;; # centiseconds that a one-shot has
             --tag-variable) tag_variable=$2 ;;
             --placeholder) placeholder=$2 ;; # the tag in the hashed configuration
             --tag) tag=$2 ;;
             --image) image=$2 ;;                       # REPOSITORY:TAG in the compose files
             --image-id) image_id=$2 ;;                 # the verified content
             --kept-image) kept_image=$2 ;;             # our own name for it
+            --unchanged) unchanged=$2 ;;               # yes: it runs already, which is all that is recorded
             --recreate) recreate=$2 ;;                 # yes: also when compose sees no change
             --alone) alone=$2 ;;                       # yes: compose shall not look at what the service needs
             --env-file) env_file=$2 ;;                 # the project's .env, to keep the tag in; empty: nowhere
+            --up-limit) up_limit=$2 ;;                 # centiseconds for one `docker compose up`, and for docker to be back
+            --stop-grace) stop_grace=$2 ;;             # seconds that the service's containers may take to stop
             --health-timeout) health_timeout=$2 ;;     # centiseconds, as the next two
             --stable-checked) stable_checked=$2 ;;     # to stay up, with a health check
             --stable-unchecked) stable_unchecked=$2 ;; # and without one
@@ -79,10 +92,14 @@ read_options() {
             --restore-image) restore_image=$2 ;;
             --restore-image-id) restore_image_id=$2 ;; # empty: there is nothing to go back to
             --restore-config) restore_config=$2 ;;     # run whose kept configuration is used; may be empty
-            --keep) keep=$2 ;;                         # tags that stay; "all": every one
-            --kept-repository) kept_repository=$2 ;;   # deployctl/SERVICE
-            --releases-kept) releases_kept=$2 ;;       # configurations
+            --kept-repository) kept_repository=$2 ;;   # our own names for the service's images
+            --outdated-kept) outdated_kept=$2 ;;       # tags of those that are removed after a success
+            --outdated-tags) outdated_tags=$2 ;;       # of the service's repository, unless they are used
+            --configurations) configurations=$2 ;;     # runs with a kept one, the newest first
+            --releases-kept) releases_kept=$2 ;;       # configurations; 0: all
+            --guardian) guardian=$2 ;;                 # change: its process
             --cancel) cancel=$2 ;;                     # follow: yes: a run not begun never will
+            --aborted) aborted=$2 ;;                   # abort: JSON fields: who asked for it
             --watch) watch=$2 ;;                       # follow: no: only say how it stands
             *)
                 echo "transact.sh: unknown option $1" >&2

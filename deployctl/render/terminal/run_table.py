@@ -73,7 +73,7 @@ def _cells(page: Page, host: str, run: RecordedRun, now: datetime) -> dict[str, 
     return {
         "HOST": cell(page, host, BOLD),
         "WHEN": cell(page, ago(run.at, now) if page.width else stamp(run.at)),
-        "OUTCOME": cell(page, run.outcome.value, _STYLES.get(run.outcome, YELLOW)),
+        "OUTCOME": cell(page, _outcome(run), _STYLES.get(run.outcome, YELLOW)),
         "ACTION": cell(page, run.action),
         "SERVICE": cell(page, run.service),
         "TAG": cell(page, run.release.tag),
@@ -82,6 +82,10 @@ def _cells(page: Page, host: str, run: RecordedRun, now: datetime) -> dict[str, 
         "RUN": cell(page, run.run, DIM),
         "REMARK": cell(page, _remark(run), limit=_LONGEST_REMARK),
     }
+
+
+def _outcome(run: RecordedRun) -> str:
+    return "already ran" if run.unchanged else run.outcome.value
 
 
 def _details(page: Page, host: str, run: RecordedRun) -> None:
@@ -108,4 +112,6 @@ def _remark(run: RecordedRun) -> str:
 
 
 def _why(run: RecordedRun) -> str:
+    if run.reason == "aborted" and run.aborted_by:
+        return f"{run.aborted_by} aborted it"
     return REASONS.get(run.reason, run.reason or "for a reason that is not recorded")

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from deployctl.release import suggest
 from deployctl.release.results import State, StatusResult
 from deployctl.render.harmless import safe_lines
 from deployctl.render.terminal.detail import detail, next_step
@@ -113,7 +114,7 @@ def _troubles(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     """What a person should know of a row among many: only what is not as it should be."""
     yield from _unreachable(row)
     yield from _drift(row, now)
-    yield from _unwell(row)
+    yield from _unwell(row, now)
     if row.rollback and not row.rollback_image_present:
         yield ("rollback", f"the image of {row.rollback.release.tag} is not on the host", YELLOW)
     yield from _hindrances(row, now)
@@ -122,7 +123,7 @@ def _troubles(row: StatusResult, now: datetime) -> Iterator[_Detail]:
 def _everything(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     yield from _unreachable(row, evidence=True)
     yield from _drift(row, now)
-    yield from _unwell(row)
+    yield from _unwell(row, now)
     yield from _content(row, now)
     yield from _way_back(row, now)
     yield from _hindrances(row, now)
@@ -147,10 +148,13 @@ def _drift(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     elif row.state in {State.UNTRACKED, State.MOVED} and row.running:
         yield ("runs", _named(row.running), YELLOW)
     elif row.state is State.INTERRUPTED:
-        yield ("runs", _named(row.running) if row.running else "nothing, or a mixture", YELLOW)
+        yield ("runs", _what_runs(row), YELLOW if _is_up(row) else RED)
         yield from _interrupted(row, now)
+    elif row.state is State.NOT_RUNNING:
+        yield from _next(row)
+        return
     elif row.state is State.DEPLOYING:
-        yield ("runs", _named(row.running) if row.running else "nothing, or a mixture", "")
+        yield ("runs", _what_runs(row), "")
     else:
         return
     if row.recorded:
@@ -159,8 +163,31 @@ def _drift(row: StatusResult, now: datetime) -> Iterator[_Detail]:
         yield ("recorded", ": ".join(filter(None, ["nothing", row.unrecorded])), "")
     if row.state is State.DEPLOYING:
         yield from _under_way(row, "under way", now)
-    elif row.interrupted_run and (command := row.interrupted_run.follow_command(row.host)):
-        yield (_NEXT, f"see how far it came, then deploy again or roll back:\n{command}", "")
+    else:
+        yield from _next(row)
+
+
+def _is_up(row: StatusResult) -> bool:
+    return any(container.up for container in row.containers)
+
+
+def _what_runs(row: StatusResult) -> str:
+    if not _is_up(row):
+        return "nothing"
+    return _named(row.running) if row.running else "a mixture"
+
+
+def _next(row: StatusResult) -> Iterator[_Detail]:
+    """What brings the service back where it is down; how far a run came that left no outcome."""
+    run = row.interrupted_run
+    follow = run.follow_command(row.host) if run else ""
+    if not _is_up(row) and row.recorded:
+        back = suggest.deployctl("rollback", row.service, tag=row.recorded.tag)
+        prose = "this brings it back" + (", and this says how far the run came:" if follow else ":")
+        yield (_NEXT, suggest.hint(prose, back, follow), "")
+    elif follow:
+        prose = "see how far it came, then deploy again or roll back:"
+        yield (_NEXT, suggest.hint(prose, follow), "")
 
 
 def _interrupted(row: StatusResult, now: datetime) -> Iterator[_Detail]:
@@ -199,17 +226,17 @@ def _releases(containers: Sequence[Container]) -> list[str]:
     return [f"{name} in {plural(count, 'container')}" for name, count in counts.items()]
 
 
-def _unwell(row: StatusResult) -> Iterator[_Detail]:
+def _unwell(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     if row.state is State.NOT_RUNNING and not row.containers:
         yield ("containers", "none", RED)
-    unwell = [container for container in row.containers if not container.well]
+    unwell = [c for c in row.containers if not c.well or c.recent_restarts]
     for container in unwell[:_MOST_CONTAINERS]:
-        yield ("container", _condition(container), RED)
+        yield ("container", _condition(container, now), YELLOW if container.well else RED)
     if len(unwell) > _MOST_CONTAINERS:
         yield ("", f"and {len(unwell) - _MOST_CONTAINERS} more", RED)
 
 
-def _condition(container: Container) -> str:
+def _condition(container: Container, now: datetime) -> str:
     words = [container.status]
     if container.up:
         words.append(container.health.value if container.health != "none" else "no health check")
@@ -217,6 +244,8 @@ def _condition(container: Container) -> str:
         words.append(f"exit status {container.exit_code}")
     if container.restarts:
         words.append(plural(container.restarts, "restart"))
+    if container.recent_restarts:
+        words.append(f"the last {ago(container.started_at, now)}")
     return f"{container.name}: {', '.join(words)}"
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from deployctl.compose import drift
-from deployctl.compose.container import LocalImage
+from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.facts import HostFacts
 from deployctl.release.hold import Hold
 from deployctl.release.record import INTERRUPTED, STARTED, History, parse
@@ -38,6 +38,13 @@ def status(found: HostFacts) -> StatusResult:
 
 
 SECOND = container(2, id="c2", name="infra-web-2")
+LEFT_OVER = container(
+    3,
+    name="0123456789ab_infra-web-1",
+    status="created",
+    started_at="0001-01-01T00:00:00Z",
+    replaces=True,
+)
 
 
 def test_the_recorded_release_that_runs_and_is_healthy_is_in_sync() -> None:
@@ -63,6 +70,10 @@ def test_the_recorded_release_that_runs_and_is_healthy_is_in_sync() -> None:
         (facts(container(2, health=Health.UNHEALTHY), history=successes(2)), State.UNHEALTHY),
         (facts(container(2, health=Health.STARTING), history=successes(2)), State.UNHEALTHY),
         (facts(container(2, status="restarting"), history=successes(2)), State.UNHEALTHY),
+        (facts(container(2, recent_restarts=3), history=successes(2)), State.UNHEALTHY),
+        (facts(container(2, recent_restarts=2), history=successes(2)), State.IN_SYNC),
+        (facts(container(2), LEFT_OVER, history=successes(1, 2)), State.IN_SYNC),
+        (facts(LEFT_OVER, history=successes(1, 2)), State.NOT_RUNNING),
         (
             facts(container(2), dataclasses.replace(SECOND, status="exited"), history=successes(2)),
             State.UNHEALTHY,
@@ -118,7 +129,7 @@ def test_the_same_content_in_another_image_store_is_in_sync() -> None:
 
 def test_containers_of_other_projects_and_one_off_runs_do_not_matter() -> None:
     others = (
-        container(9, working_directory="/srv/other"),
+        container(9, project="other"),
         container(9, service="worker"),
         container(9, one_off=True),
     )
@@ -141,6 +152,7 @@ def test_what_was_started_by_hand_has_the_digest_that_docker_knows() -> None:
         ([container(1), container(1, health=Health.STARTING)], "starting"),
         ([container(1), container(1, status="exited")], "exited"),
         ([container(1, health=Health.NONE)], "no health check"),
+        ([container(1, health=Health.NONE, recent_restarts=3)], "restarting"),
         ([], ""),
     ],
 )
@@ -203,6 +215,47 @@ def test_while_a_deploy_runs_the_way_back_is_what_undoes_it() -> None:
     assert (quiet.rollback.release, deployed.rollback.release) == (release(1), release(2))
 
 
+def test_what_is_left_over_is_told_with_what_becomes_of_it() -> None:
+    (note,) = status(dataclasses.replace(IN_ORDER, containers=(container(2), LEFT_OVER))).notes
+
+    assert note.startswith("left over from a recreate")
+    assert "never started: 0123456789ab_infra-web-1. The next deploy or rollback" in note
+
+
+@pytest.mark.parametrize(
+    ("container_now", "down"), [(container(1, status="exited"), True), (container(1), False)]
+)
+def test_a_service_that_a_run_left_down_is_said_to_be(
+    container_now: ComposeContainer, down: bool
+) -> None:
+    history = recorded(entry(1, 1), entry(2, 2, STARTED))
+
+    found = status(facts(container_now, history=history))
+
+    assert found.state is State.INTERRUPTED
+    assert any("the service is down" in note for note in found.notes) is down
+
+
+def test_what_may_run_under_another_path_is_not_said_to_be_down() -> None:
+    elsewhere = container(2, working_directory="/srv/link/compose")
+    history = recorded(entry(1, 1), entry(2, 2, STARTED))
+
+    found = status(facts(elsewhere, history=history, configuration=None))
+
+    assert not any("the service is down" in note for note in found.notes)
+
+
+def test_whose_containers_those_of_another_directory_are_is_not_guessed() -> None:
+    elsewhere = container(2, working_directory="/srv/link/compose")
+
+    unresolved = status(facts(elsewhere, configuration=None, history=successes(2)))
+    resolved = status(facts(elsewhere, history=successes(2)))
+
+    assert unresolved.state is State.NOT_RUNNING
+    assert "only its compose files tell" in unresolved.notes[-1]
+    assert (resolved.state, resolved.notes) == (State.IN_SYNC, ())
+
+
 def test_problems_of_the_history_are_told() -> None:
     found = status(dataclasses.replace(IN_ORDER, history=recorded(entry(1, 1), entry(5, 2))))
 
@@ -224,10 +277,14 @@ def test_an_image_without_a_tag_is_something_else() -> None:
 
 def test_what_is_kept_and_not_recorded_is_all_that_a_lost_history_leaves() -> None:
     kept = tuple(
-        LocalImage(build.image_id(number), f"deployctl/{build.WEB}", name, "<none>")
-        for number, name in [(4, tag(4)), (3, tag(3)), (2, tag(2)), (9, "latest"), (1, tag(1))]
+        LocalImage(build.image_id(number), f"deployctl/{repository}", name, "<none>")
+        for number, repository, name in [
+            *((4, "infra/web", tag(4)), (3, "infra/web", tag(3)), (2, "infra/web", tag(2))),
+            *((2, "web", tag(2)), (9, "infra/web", "latest"), (1, "web", tag(1))),
+            (6, "infra/web", f"{tag(6)}-fetched-2"),
+        ]
     )
-    other = LocalImage(build.image_id(5), "deployctl/other", tag(5), "<none>")
+    other = LocalImage(build.image_id(5), "deployctl/staging/web", tag(5), "<none>")
     found = build.facts(
         build.container(4),
         images=(*kept, other),

@@ -21,8 +21,10 @@ RUN = "20251123t120000z-0a1b2c3d"
 ASKED = Asked("vps", RUN, (SERVICE,), login="deploy")
 
 
-def ended(event: str, *, reason: str = "", previous: int | None = 1, **more: Any) -> RunEvents:
-    line = entry(2, 2, event, run=RUN, previous=previous, reason=reason)
+def ended(
+    event: str, *, reason: str = "", previous: int | None = 1, rung: object = "", **more: Any
+) -> RunEvents:
+    line = entry(2, 2, event, run=RUN, previous=previous, reason=reason, rung=rung)
     usual = {"begun": True, "end": "outcome", "text": json.dumps(line).encode()}
     return RunEvents(**{**usual, **more})
 
@@ -75,9 +77,33 @@ def test_a_success_is_its_history_line() -> None:
         ),
         pytest.param(
             RunEvents(begun=True, end="ended"),
+            errors.EXIT_BROKEN,
+            "whatever the run had done",
+            id="begun, without a record",
+        ),
+        pytest.param(
+            RunEvents(begun=True, end="unknown-run"),
+            errors.EXIT_BROKEN,
+            "whatever the run had done",
+            id="begun, and not known to the host any more",
+        ),
+        pytest.param(
+            RunEvents(begun=True, end="refused", what="state-closed"),
+            errors.EXIT_BROKEN,
+            "whatever the run had done",
+            id="begun, and shut away from this login meanwhile",
+        ),
+        pytest.param(
+            RunEvents(begun=True, step="up", end="refused", what="killed"),
+            errors.EXIT_BROKEN,
+            "whatever the run had done",
+            id="killed after a step, its record gone",
+        ),
+        pytest.param(
+            RunEvents(begun=True, end="refused", what="killed"),
             errors.EXIT_UNREACHABLE,
             errors.UNTOUCHED,
-            id="begun, without a record",
+            id="killed before its first step",
         ),
         pytest.param(
             RunEvents(end="ended"), errors.EXIT_UNREACHABLE, errors.UNTOUCHED, id="no record"
@@ -97,6 +123,26 @@ def test_why_a_run_failed_is_told_in_words() -> None:
     assert error(ended("restored", reason="unhealthy")).message.endswith(
         ": its health check says unhealthy"
     )
+
+
+@pytest.mark.parametrize(
+    ("rung", "told"),
+    [
+        ("untouched", "runs as before, healthy: it was left alone"),
+        ("started", "is back and healthy: its containers were started again"),
+        ("made", "is back and healthy: its containers were made again"),
+        ("forced", "is back and healthy: made again from today's compose files"),
+        ("", "is back and healthy"),
+        ("of a later version", "is back and healthy"),
+        (["no text"], "is back and healthy"),
+    ],
+)
+def test_how_the_old_release_came_back_is_told(rung: object, told: str) -> None:
+    assert error(ended("restored", rung=rung)).state == f"{tag(1)} {told}"
+
+
+def test_the_rollback_that_is_offered_names_no_release_that_was_perhaps_never_recorded() -> None:
+    assert error(ended("broken")).hint.endswith(f"deployctl rollback {WEB}")
 
 
 def test_a_first_deploy_that_failed_offers_no_rollback() -> None:
@@ -209,18 +255,23 @@ def test_every_reason_of_the_script_has_words() -> None:
     assert given - {"ready", "waiting"} <= set(ending.REASONS)
 
 
-@pytest.mark.parametrize(("begun", "words"), [(True, "goes on"), (False, "may go on")])
+@pytest.mark.parametrize(("begun", "words"), [(True, "had begun"), (False, "may have begun")])
 def test_a_lost_connection_is_exit_8_and_says_how_to_watch_again(begun: bool, words: str) -> None:
     lost = ending.lost("vps", RUN, begun=begun)
 
     assert lost.exit_status == errors.EXIT_UNKNOWN
-    assert f"run {RUN} {words} there" in lost.message
+    assert lost.message.endswith(f"run {RUN} {words}")
+    assert "if the host is up, the run ends by itself" in lost.state
     assert lost.hint == f"deployctl follow vps {RUN}"
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [("untouched", "cancelled before it began"), ("goes-on", "goes on"), ("unknown", "may go on")],
+    [
+        ("untouched", "cancelled before it began"),
+        ("goes-on", "had begun on vps: as long as the host is up, it goes on there by itself"),
+        ("unknown", "may have begun on vps: as long as the host is up, it goes on there by itself"),
+    ],
 )
 def test_a_command_that_was_stopped_is_exit_130_and_says_what_becomes_of_the_run(
     state: str, words: str

@@ -8,10 +8,16 @@ from typing import Any
 import pytest
 
 from deployctl.compose import gates
-from deployctl.compose.container import Dependency
+from deployctl.compose.container import Dependency, Need
 from deployctl.compose.facts import FetchedImage
 from deployctl.compose.lock import Stranger
-from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
+from deployctl.compose.project import (
+    COMPLETED,
+    HEALTHY,
+    STARTED,
+    TAG_PLACEHOLDER,
+    ConfiguredService,
+)
 from deployctl.compose.script_output import ScriptOutput
 from deployctl.errors import (
     EXIT_BUSY,
@@ -71,21 +77,28 @@ def test_a_hold_stops_and_says_who_when_and_why() -> None:
 def test_another_run_stops_unless_it_is_waited_for() -> None:
     busy = facts(holder=UnfinishedRun("r1", "sam", "deploy", WEB, tag(3), "now"))
 
-    assert gates.not_busy(facts(), "vps", STATE, wait=0).passed
-    assert gates.not_busy(busy, "vps", STATE, wait=1).passed
-    error = refusal(lambda: gates.not_busy(busy, "vps", STATE, wait=0), EXIT_BUSY)
+    assert gates.not_busy(facts(), "vps", SERVICE, wait=0).passed
+    assert gates.not_busy(busy, "vps", SERVICE, wait=1).passed
+    error = refusal(lambda: gates.not_busy(busy, "vps", SERVICE, wait=0), EXIT_BUSY)
     assert f"deploy of {WEB} {tag(3)} by sam, since now" in error.message
-    assert error.hint == "wait for it (--wait 10m), or watch it:\ndeployctl status"
+    assert error.hint.splitlines() == [
+        "wait for it (--wait 10m), or watch it; the last line ends one that hangs:",
+        "deployctl status",
+        f"deployctl abort {WEB}",
+    ]
     known = UnfinishedRun("20251123t120000z-9f3c1a07", "sam", "deploy", WEB, tag(3), "now")
-    error = refusal(lambda: gates.not_busy(facts(holder=known), "vps", STATE, wait=0), EXIT_BUSY)
-    assert error.hint.endswith(":\ndeployctl follow vps 20251123t120000z-9f3c1a07")
+    error = refusal(lambda: gates.not_busy(facts(holder=known), "vps", SERVICE, wait=0), EXIT_BUSY)
+    assert "deployctl follow vps 20251123t120000z-9f3c1a07" in error.hint
+    other = facts(holder=dataclasses.replace(known, service="worker"))
+    error = refusal(lambda: gates.not_busy(other, "vps", SERVICE, wait=0), EXIT_BUSY)
+    assert "abort" not in error.hint
 
 
 def test_a_lock_that_no_run_holds_names_who_does_and_what_to_look_at() -> None:
     taken = facts(stranger=Stranger("4711", "mallory", "'flock -x lock'"))
 
-    assert gates.not_busy(taken, "vps", STATE, wait=1).passed
-    error = refusal(lambda: gates.not_busy(taken, "vps", STATE, wait=0), EXIT_BUSY)
+    assert gates.not_busy(taken, "vps", SERVICE, wait=1).passed
+    error = refusal(lambda: gates.not_busy(taken, "vps", SERVICE, wait=0), EXIT_BUSY)
     assert error.code == "lock-taken"
     assert "held by no run of deployctl, but by process 4711 of mallory" in error.message
     assert error.hint.splitlines()[1:] == [
@@ -94,7 +107,7 @@ def test_a_lock_that_no_run_holds_names_who_does_and_what_to_look_at() -> None:
         f"chmod go= {STATE}/lock",
     ]
     unseen = refusal(
-        lambda: gates.not_busy(facts(stranger=Stranger()), "vps", STATE, wait=0), EXIT_BUSY
+        lambda: gates.not_busy(facts(stranger=Stranger()), "vps", SERVICE, wait=0), EXIT_BUSY
     )
     assert "cannot be seen with this login" in unseen.message
     assert "ps -o" not in unseen.hint
@@ -130,16 +143,15 @@ def test_a_service_whose_image_does_not_follow_the_tag_is_refused(
 
 # ---------------------------------------------------------------- dependencies
 
-ABSENT = Dependency("db", "service_healthy", ())
-WELL = Dependency("db", "service_healthy", (container(service="db"),))
-UNWELL = Dependency("db", "service_healthy", (container(health=Health.UNHEALTHY),))
-STOPPED = Dependency("db", "service_started", (container(status="exited"),))
-ONE_SHOT = Dependency(
-    "migrate", "service_completed_successfully", (container(status="exited", exit_code=0),)
-)
-FAILED = Dependency(
-    "migrate", "service_completed_successfully", (container(status="exited", exit_code=1),)
-)
+ABSENT = Dependency("db", HEALTHY, ())
+WELL = Dependency("db", HEALTHY, (container(service="db"),))
+UNWELL = Dependency("db", HEALTHY, (container(health=Health.UNHEALTHY),))
+BEGINS = Dependency("db", HEALTHY, (container(health=Health.STARTING),))
+STOPPED = Dependency("db", STARTED, (container(status="exited"),))
+ONE_SHOT = Dependency("migrate", COMPLETED, (container(status="exited", exit_code=0),))
+RUNNING = Dependency("migrate", COMPLETED, (container(),))
+FAILED = Dependency("migrate", COMPLETED, (container(status="exited", exit_code=1),))
+OF_EACH_RELEASE = configuration().services[WEB]
 
 
 def test_dependencies_that_are_well_or_not_there_yet_pass() -> None:
@@ -148,7 +160,35 @@ def test_dependencies_that_are_well_or_not_there_yet_pass() -> None:
 
     assert result.passed
     assert "db is not there yet and is started first" in result.evidence
-    assert gates.dependency_warnings([ABSENT, WELL, ONE_SHOT]) == ()
+    assert gates.dependency_warnings([ABSENT, WELL, ONE_SHOT], tag(2)) == ()
+
+
+@pytest.mark.parametrize("dependency", [BEGINS, RUNNING])
+def test_a_dependency_that_is_on_its_way_is_waited_for(dependency: Dependency) -> None:
+    assert "is waited for" in gates.dependencies_are_well([dependency]).evidence
+    assert dependency.name in gates.dependency_warnings([dependency], tag(2))[0]
+
+
+def test_what_has_only_to_be_started_may_still_be_getting_healthy() -> None:
+    begins = dataclasses.replace(BEGINS, condition=STARTED)
+
+    assert begins.need(tag(2)) is Need.NOTHING
+
+
+def test_the_one_shot_of_another_release_is_run_and_a_rollback_says_for_which_it_ran() -> None:
+    of_first = dataclasses.replace(FAILED, configured=OF_EACH_RELEASE)
+
+    assert gates.dependencies_are_well([of_first], tag(2)).evidence == "migrate is run first"
+    (warning,) = gates.dependency_warnings([of_first], tag(2))
+    assert warning.startswith(f"dependency migrate ran for {tag(1)} last, and is exited (1)")
+
+
+def test_a_one_shot_that_was_cut_off_before_it_began_is_not_said_to_have_run() -> None:
+    made = tuple(dataclasses.replace(c, status="created") for c in FAILED.containers)
+    never_ran = dataclasses.replace(FAILED, containers=made)
+
+    (warning,) = gates.dependency_warnings([never_ran], tag(2))
+    assert warning == "dependency migrate was never run: a rollback does not run it"
 
 
 @pytest.mark.parametrize("dependency", [UNWELL, STOPPED, FAILED])
@@ -159,7 +199,18 @@ def test_a_dependency_that_is_unwell_refuses_a_deploy_and_warns_a_rollback(
 
     assert error.code == "dependency-unhealthy"
     assert error.message.startswith(dependency.name)
-    assert dependency.name in gates.dependency_warnings([dependency])[0]
+    assert dependency.name in gates.dependency_warnings([dependency], tag(2))[0]
+
+
+def test_a_job_that_was_asked_for_as_a_service_is_told_what_to_ask_for() -> None:
+    ended = tuple(dataclasses.replace(c, status="exited", exit_code=0) for c in FAILED.containers)
+    job = dataclasses.replace(FAILED, condition="service_started", containers=ended)
+
+    error = refusal(lambda: gates.dependencies_are_well([job]))
+
+    assert "`condition: service_completed_successfully`" in error.hint
+    others = refusal(lambda: gates.dependencies_are_well([UNWELL, FAILED]))
+    assert "condition:" not in others.hint
 
 
 # ---------------------------------------------------------------- the content

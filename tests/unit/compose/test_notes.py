@@ -27,6 +27,24 @@ def test_what_is_worth_knowing_is_noted() -> None:
     assert "0 MiB are free" in said
 
 
+def test_a_release_that_is_given_up_while_it_may_still_start_is_noted() -> None:
+    found = dataclasses.replace(IN_ORDER, configuration=configuration(start_period=90.0))
+
+    (note,) = notes(here(found))
+    assert note.startswith("health_timeout is 60 s, and the health check's own start_period 90 s")
+    assert notes(here(found, health_timeout=90.0)) == ()
+
+
+def test_what_a_recreate_left_over_is_noted() -> None:
+    left_over = container(
+        3, name="x\n", status="created", started_at="0001-01-01T00:00:00Z", replaces=True
+    )
+    found = dataclasses.replace(IN_ORDER, containers=(container(2), left_over))
+
+    (note,) = notes(here(found))
+    assert note == "left over from a recreate that was cut off or failed: 'x\\n'"
+
+
 def test_runs_that_were_interrupted_are_noted_once_and_not_while_one_goes_on() -> None:
     lines = [entry(seq, 1, STARTED, run=f"lost-{seq}") for seq in range(1, 400)]
     found = dataclasses.replace(IN_ORDER, history=recorded(*lines))

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from deployctl.compose.container import ComposeContainer, LocalImage, Need
 from deployctl.compose.facts import HostFacts
-from deployctl.compose.plan import Plan, commands, new_run_id, plan_of
+from deployctl.compose.kept_images import Outdated
+from deployctl.compose.plan import FirstNeed, Plan, commands, new_run_id, plan_of
+from deployctl.compose.project import COMPLETED, HEALTHY, ConfiguredService
 from deployctl.release.origin import Origin
 from deployctl.release.record import STARTED
 from deployctl.release.reference import Reference
@@ -19,12 +22,14 @@ from tests.unit.build import (
     IN_ORDER,
     NOW,
     REPOSITORY,
+    WEB,
     configuration,
     container,
     entry,
     facts,
     here,
     image,
+    image_id,
     recorded,
     release,
     successes,
@@ -41,6 +46,11 @@ def plan(found: HostFacts, number: int = 3, action: Action = Action.DEPLOY, **se
         wait=0.0,
         now=NOW,
     )
+
+
+def kept(*tags: str) -> tuple[LocalImage, ...]:
+    """Images under our own names."""
+    return tuple(LocalImage(image_id(9), "deployctl/infra/web", tag, "<none>") for tag in tags)
 
 
 # ---------------------------------------------------------------- what a failure puts back
@@ -134,29 +144,102 @@ def test_dependencies_that_are_not_there_are_started_first() -> None:
     there = container(7, service="cache")
     found = dataclasses.replace(IN_ORDER, configuration=needs, containers=(container(2), there))
 
-    assert plan(found).dependencies == ("db",)
+    assert plan(found).dependencies == (FirstNeed("db", Need.START, HEALTHY),)
+    assert plan(found).looked_at == ("db", "cache")
+    all_there = (container(2), there, container(8, service="db"))
+    assert plan(dataclasses.replace(found, containers=all_there)).looked_at == ()
+
+
+def migrating(*containers: ComposeContainer) -> HostFacts:
+    """A service that needs a migration, which is made of each release."""
+    web = configuration(dependencies={"migrate": COMPLETED}).services[WEB]
+    services = {WEB: web, "migrate": dataclasses.replace(web, dependencies={})}
+    project = dataclasses.replace(configuration(), services=services)
+    return dataclasses.replace(
+        IN_ORDER, configuration=project, containers=(container(2), *containers)
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "there", "need"),
+    [
+        (3, {}, Need.RUN),
+        (2, {}, None),
+        (2, {"exit_code": 1}, Need.RUN),
+        (2, {"status": "running"}, Need.WAIT),
+        (3, {"status": "running"}, Need.RUN),
+    ],
+)
+def test_a_one_shot_runs_for_each_release_once_and_for_no_rollback(
+    number: int, there: dict[str, Any], need: Need | None
+) -> None:
+    found = migrating(container(2, service="migrate", **{"status": "exited", **there}))
+    first = FirstNeed("migrate", need, COMPLETED) if need else None
+
+    assert plan(found, number).dependencies == ((first,) if first else ())
+    assert plan(found, number, action=Action.ROLLBACK).dependencies == ()
+
+
+def test_compose_is_not_let_near_a_one_shot_that_it_would_run_again() -> None:
+    project = configuration(dependencies={"queue": "", "init": COMPLETED})
+    init = ConfiguredService("init:1", builds=False, replicas=1, dependencies={})
+    queue = dataclasses.replace(init, image="queue:1", dependencies={"init": COMPLETED})
+    services = {**project.services, "init": init, "queue": queue}
+    found = dataclasses.replace(
+        migrating(), configuration=dataclasses.replace(project, services=services)
+    )
+
+    assert plan(found, persist=True).alone
+    assert plan(found).dependencies == (
+        FirstNeed("init", Need.RUN, COMPLETED),
+        FirstNeed("queue", Need.START_ALONE, "service_started"),
+    )
+    typed = commands(here(found), Action.DEPLOY, release(3), fetch=False)
+    assert [line.split(" up ")[1] for line in typed[1:]] == [
+        "-d --no-deps --pull missing --no-build init",
+        "-d --no-recreate --no-deps --no-build queue",
+        "-d --no-deps --no-build --pull never web",
+    ]
 
 
 def test_tags_that_a_rollback_needs_are_kept() -> None:
-    decided = plan(dataclasses.replace(IN_ORDER, history=successes(1, 2, 3, 4, 2)), 5, keep=2)
+    found = dataclasses.replace(
+        IN_ORDER, images=kept(*map(tag, range(1, 7))), history=successes(1, 2, 3, 4, 2)
+    )
 
-    assert decided.keep_tags
-    assert decided.keep_tags[0] == tag(5)
-    assert {tag(2), tag(4)} <= set(decided.keep_tags)
-    assert tag(1) not in decided.keep_tags
+    assert set(plan(found, 5, keep=2).outdated.tags) == {tag(1), tag(3), tag(6)}
 
 
 def test_where_the_next_rollback_goes_is_kept_too() -> None:
-    found = dataclasses.replace(IN_ORDER, containers=(container(4),), history=successes(1, 2, 3, 4))
+    found = dataclasses.replace(
+        IN_ORDER,
+        containers=(container(4),),
+        images=kept(*map(tag, range(1, 5))),
+        history=successes(1, 2, 3, 4),
+    )
 
-    for number, below in ((3, 2), (2, 1)):
+    for number, gone in ((3, {tag(1)}), (2, {tag(3)})):
         decided = plan(found, number, keep=1, action=Action.ROLLBACK)
-        assert decided.keep_tags
-        assert tag(below) in decided.keep_tags
+        assert set(decided.outdated.tags) == gone
 
 
-def test_all_tags_are_kept_where_the_inventory_says_so() -> None:
-    assert plan(IN_ORDER, keep=0).keep_tags is None
+def test_all_releases_are_kept_where_the_inventory_says_so() -> None:
+    found = dataclasses.replace(IN_ORDER, images=kept(tag(9), f"{tag(8)}-fetched-1"))
+
+    # But not the second name of the release that is deployed.
+    assert plan(found, 3, keep=0).outdated == Outdated((f"{tag(3)}-fetched-3",), ())
+
+
+def test_only_names_of_the_project_and_the_service_go() -> None:
+    names = ("deployctl/web", "deployctl/staging/web", "deployctl/infra/other", REPOSITORY)
+    others = tuple(LocalImage(image_id(9), name, tag(9), "<none>") for name in names)
+    found = dataclasses.replace(
+        IN_ORDER, images=(*others, *kept(tag(8), "*", "-x", "<none>", tag(1)))
+    )
+
+    # The last is what the run itself has fetched.
+    gone = (tag(8), f"{tag(3)}-fetched-3")
+    assert plan(found, 3).outdated == Outdated(gone, (tag(8),))
 
 
 # ---------------------------------------------------------------- dry run
@@ -165,7 +248,10 @@ def test_all_tags_are_kept_where_the_inventory_says_so() -> None:
 def test_a_dry_run_says_what_a_person_would_type() -> None:
     needs = configuration(dependencies={"db": ""})
     said = commands(
-        here(dataclasses.replace(IN_ORDER, configuration=needs)), release(3), fetch=True
+        here(dataclasses.replace(IN_ORDER, configuration=needs)),
+        Action.DEPLOY,
+        release(3),
+        fetch=True,
     )
     compose = (
         f"IMAGE_TAG={tag(3)} docker compose -f compose/docker-compose.yml -f compose/web.yml up -d"
@@ -177,7 +263,7 @@ def test_a_dry_run_says_what_a_person_would_type() -> None:
         f"{compose} --no-recreate --no-build db",
         f"{compose} --no-deps --no-build --pull never web",
     )
-    assert len(commands(here(IN_ORDER), release(1), fetch=False)) == 2
+    assert len(commands(here(IN_ORDER), Action.ROLLBACK, release(1), fetch=False)) == 2
 
 
 # ---------------------------------------------------------------- what a run is known by

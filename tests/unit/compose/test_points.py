@@ -17,6 +17,7 @@ from deployctl.compose.project import Configuration
 from deployctl.errors import HostError
 from deployctl.release.check import CheckFinding, Severity
 from deployctl.release.hold import Hold
+from deployctl.release.record import STARTED
 from deployctl.release.results import UnfinishedRun
 from tests.unit import build
 
@@ -123,7 +124,9 @@ def test_a_host_in_good_order_is_well_in_every_point() -> None:
         (
             changed(
                 history=build.recorded(
-                    build.entry(1, 1), build.entry(2, 2), build.entry(3, 3, "started")
+                    build.entry(1, 1),
+                    build.entry(2, 2),
+                    build.entry(3, 3, STARTED, service="other"),
                 )
             ),
             "run-interrupted",
@@ -150,6 +153,51 @@ def test_what_is_wrong_has_a_code_a_severity_and_a_remedy(
     (finding,) = wrong(of)
 
     assert (finding.code, finding.severity, finding.exit_status) == (code, severity, exit_status)
+
+
+def test_what_a_recreate_left_over_can_be_removed_with_the_command_that_is_shown() -> None:
+    left_over = build.container(
+        3, id="c3" * 32, status="created", started_at="0001-01-01T00:00:00Z", replaces=True
+    )
+
+    (finding,) = wrong(changed(containers=(build.container(2), left_over)))
+
+    assert (finding.check, finding.code) == ("containers", "left-over")
+    assert finding.remedy.endswith(f"docker rm {'c3' * 32}")
+    (forged,) = wrong(changed(containers=(dataclasses.replace(left_over, id="--all"),)))
+    assert "docker rm" not in forged.remedy
+
+
+@pytest.mark.parametrize(("start_period", "code"), [(60.5, "health-timeout-short"), (60.0, "ok")])
+def test_a_health_timeout_that_ends_before_the_start_period_is_a_mistake(
+    start_period: float, code: str
+) -> None:
+    of = changed(configuration=build.configuration(start_period=start_period))
+
+    (finding,) = (f for f in points.findings(of) if f.check == "health")
+    assert finding.code == code
+    assert not [f for f in points.findings(changed()) if f.check == "health"]
+
+
+def test_an_interrupted_run_that_left_its_service_down_says_so() -> None:
+    history = build.recorded(build.entry(1, 2), build.entry(2, 3, STARTED))
+
+    (down, *_) = wrong(changed(history=history, containers=(build.container(2, status="exited"),)))
+    (up, *_) = wrong(changed(history=history))
+
+    assert (down.code, up.code) == ("run-interrupted", "run-interrupted")
+    assert down.message == f"{up.message}; web is down"
+
+
+def test_a_service_whose_containers_are_not_known_is_not_said_to_be_down() -> None:
+    history = build.recorded(build.entry(1, 2), build.entry(2, 3, STARTED))
+    elsewhere = build.container(2, working_directory="/srv/link", project="other")
+    unknown = changed(history=history, containers=(elsewhere,), configuration=None)
+    unasked = changed(history=history, containers=None, docker_problem="denied")
+
+    for of in (unknown, unasked):
+        (interrupted,) = (f for f in wrong(of) if f.code == "run-interrupted")
+        assert "is down" not in interrupted.message
 
 
 def test_a_full_disk_says_whether_a_rollback_has_its_reserve_and_how_to_make_room() -> None:

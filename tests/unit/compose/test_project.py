@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployctl.compose.project import Configuration, compose_argv, up
+from deployctl.compose.project import COMPLETED, HEALTHY, STARTED, Configuration, compose_argv, up
 from tests.unit.build import tag
 
 JSON: st.SearchStrategy[Any] = st.recursive(
@@ -71,6 +71,30 @@ def test_a_service_has_one_container_unless_it_says_so(value: Any, replicas: int
     assert project(web=value).services["web"].replicas == replicas
 
 
+@pytest.mark.parametrize(
+    ("healthcheck", "seconds"),
+    [
+        ({"start_period": "1m30s"}, 90.0),
+        ({"start_period": "1h0m0s"}, 3600.0),
+        ({"start_period": "250ms"}, 0.25),
+        ({"start_period": "1m30s", "disable": True}, 0.0),
+        ({}, 0.0),
+        (None, 0.0),
+        ("1m30s", 0.0),
+        *(
+            ({"start_period": odd}, 0.0)
+            for odd in (90, None, "", "-5s", "9" * 5000 + "s", "1µs", "inf", ["1s"])
+        ),
+    ],
+)
+def test_the_start_period_is_what_compose_writes_and_nothing_else(
+    healthcheck: Any, seconds: float
+) -> None:
+    found = project(web={"healthcheck": healthcheck})
+
+    assert found.services["web"].start_period == seconds
+
+
 def test_a_build_section_is_seen_even_when_it_is_empty() -> None:
     assert project(web={"image": "web", "build": None}).services["web"].builds
 
@@ -86,6 +110,15 @@ def test_what_is_needed_first_comes_first() -> None:
 
     assert found.needed_by("web") == ("disk", "db", "api")
     assert found.needed_by("disk") == ()
+
+
+def test_the_most_that_is_asked_of_a_service_on_the_way_is_what_it_must_be() -> None:
+    found = project(
+        web={"depends_on": {"api": {}, "db": {"condition": STARTED}, "init": {"condition": "x"}}},
+        api={"depends_on": {"db": {"condition": HEALTHY}, "init": {"condition": COMPLETED}}},
+    )
+
+    assert found.conditions_on("web") == {"db": HEALTHY, "init": COMPLETED, "api": STARTED}
 
 
 def test_a_cycle_of_dependencies_ends() -> None:

@@ -77,13 +77,13 @@ REFUSALS: list[tuple[str, Gate, Callable[[], object]]] = [
     (
         "busy",
         Gate.BUSY,
-        lambda: gates.not_busy(facts(holder=UnfinishedRun()), "vps", STATE, wait=0),
+        lambda: gates.not_busy(facts(holder=UnfinishedRun()), "vps", SERVICE, wait=0),
     ),
     ("busy", Gate.BUSY, lambda: run_refused("holder", "busy")),
     (
         "lock-taken",
         Gate.BUSY,
-        lambda: gates.not_busy(facts(stranger=Stranger()), "vps", STATE, wait=0),
+        lambda: gates.not_busy(facts(stranger=Stranger()), "vps", SERVICE, wait=0),
     ),
     ("lock-taken", Gate.BUSY, lambda: run_refused("stranger", "busy")),
     ("hold", Gate.HOLD, lambda: gates.no_hold(facts(hold=Hold("kim", "now", "audit")))),

@@ -7,16 +7,21 @@ from typing import Any
 
 import pytest
 
-from deployctl.compose.container import LocalImage
+from deployctl.compose.container import ComposeContainer, LocalImage
 from deployctl.compose.project import TAG_PLACEHOLDER, ConfiguredService
-from deployctl.compose.service import changes_since_made, containers_of, release_of
+from deployctl.compose.service import (
+    ServiceOnHost,
+    changes_since_made,
+    only_files_tell,
+    release_of,
+)
 from deployctl.release.record import STARTED
 from deployctl.release.reference import Reference
 from deployctl.release.release import Release
-from deployctl.release.results import Health
+from deployctl.release.results import Health, UnfinishedRun
 from tests.unit.build import (
     IN_ORDER,
-    WEB,
+    SERVICE,
     container,
     digest,
     entry,
@@ -38,28 +43,88 @@ def test_containers_are_one_release_or_none() -> None:
     assert release_of([container(1, reference=Reference("r")), container(1)]) is None
 
 
-def test_containers_of_other_services_and_one_off_runs_do_not_count() -> None:
-    found = facts(
-        container(2),
-        container(9, working_directory="/srv/other"),
-        container(9, service="worker"),
-        container(9, one_off=True),
-    )
+OTHERS = (
+    container(9, project="other", working_directory="/srv/other"),
+    container(9, service="worker"),
+    container(9, one_off=True),
+)
+ELSEWHERE = container(2, working_directory="/srv/link/compose")
+"""Made when the project's directory was reached by another path."""
+LEFT_OVER = container(
+    3, id="c3", status="created", started_at="0001-01-01T00:00:00Z", replaces=True
+)
 
-    assert len(containers_of(found, WEB, project="infra")) == 2
-    assert containers_of(facts(), WEB) == ()
-    assert containers_of(dataclasses.replace(found, containers=None), WEB) == ()
+
+def found(*containers: ComposeContainer, resolved: bool = False) -> ServiceOnHost:
+    """What is found to be the service, with and without what the compose files say."""
+    changes: dict[str, Any] = {} if resolved else {"configuration": None}
+    return ServiceOnHost.found(SERVICE, facts(*containers, **changes))
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_containers_of_others_and_one_off_runs_do_not_count(resolved: bool) -> None:
+    assert found(container(2), *OTHERS, resolved=resolved).containers == (container(2),)
+    assert found(resolved=resolved).containers == ()
+
+
+def test_containers_are_the_services_by_their_project_whatever_path_it_had() -> None:
+    assert found(ELSEWHERE, resolved=True).containers == (ELSEWHERE,)
+    neighbour = container(9, service="worker")
+    assert found(ELSEWHERE, neighbour).containers == (ELSEWHERE,)
+    assert not only_files_tell(facts(ELSEWHERE, neighbour, configuration=None), SERVICE)
+
+
+@pytest.mark.parametrize(
+    ("containers", "resolve"),
+    [
+        ((ELSEWHERE,), True),
+        ((container(2), container(9, project="staging")), True),
+        ((container(2), *OTHERS), False),
+        ((container(9, service="worker", working_directory="/srv/other"),), False),
+        ((), False),
+    ],
+)
+def test_the_files_are_resolved_only_where_nothing_else_tells_the_project(
+    containers: tuple[ComposeContainer, ...], resolve: bool
+) -> None:
+    assert only_files_tell(facts(*containers, configuration=None), SERVICE) is resolve
+    assert not only_files_tell(facts(*containers), SERVICE)
+
+
+def test_what_is_left_over_is_no_container_of_the_service_but_still_there() -> None:
+    service = found(container(2), LEFT_OVER, resolved=True)
+
+    assert service.containers == (container(2),)
+    assert service.leftovers == (LEFT_OVER,)
+    assert service.all_containers == (container(2), LEFT_OVER)
+    assert service.well
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": "running"}, {"started_at": "2025-11-23T10:00:00Z"}, {"replaces": False}]
+)
+def test_what_has_started_or_replaces_nothing_is_not_left_over(change: dict[str, Any]) -> None:
+    assert found(dataclasses.replace(LEFT_OVER, **change)).leftovers == ()
+
+
+def test_while_a_run_is_under_way_nothing_is_left_over_yet() -> None:
+    going_on = facts(container(2), LEFT_OVER, holder=UnfinishedRun())
+
+    assert ServiceOnHost.found(SERVICE, going_on).leftovers == ()
 
 
 def test_a_healthy_recorded_release_with_todays_files_runs_already() -> None:
     assert here(IN_ORDER).runs_already(tag(2))
     assert not here(IN_ORDER).runs_already(tag(1))
+    beside = dataclasses.replace(IN_ORDER, containers=(container(2), LEFT_OVER))
+    assert here(beside).runs_already(tag(2))
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"containers": (container(2, health=Health.UNHEALTHY),)},
+        {"containers": (container(2, recent_restarts=3),)},
         {"containers": (container(2, image_id="sha256:other"),)},
         {"containers": (container(2), container(2))},
         {"containers": ()},

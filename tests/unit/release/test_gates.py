@@ -255,6 +255,15 @@ def test_a_run_of_the_same_age_or_newer_may_deploy() -> None:
     refusal(lambda: gates.run_is_not_older(run_of(42, 1), history, WEB))
 
 
+def test_only_a_run_that_is_newer_than_all_of_its_workflow_is_news() -> None:
+    history = recorded(entry(1, 1, **by_run(42, 2)))
+
+    for run in (run_of(42, 3), run_of(43, 1), run_of(1, workflow="example/infra/other.yml")):
+        assert gates.is_news(run, history, WEB)
+    for run in (run_of(42, 2), run_of(42, 1), run_of(41, 9), Origin("kim", "terminal")):
+        assert not gates.is_news(run, history, WEB)
+
+
 def test_a_newer_run_stays_the_newest_after_a_rollback_and_a_persons_deploys() -> None:
     history = recorded(
         entry(1, 1, **by_run(40)),

@@ -114,6 +114,16 @@ def test_a_duration_that_cannot_be_shown_counts_as_none(seconds: Any) -> None:
     assert recorded(entry(1, 1, seconds=seconds)).entries[0].seconds in {0.0, 1.0}
 
 
+def test_a_run_that_found_its_release_running_did_not_bring_it_nor_end_anything() -> None:
+    found = recorded(
+        entry(1, 1), entry(2, 2, record.BROKEN, previous=1), entry(3, 1, unchanged=True)
+    )
+
+    assert [e.seq for e in (found.last_success(WEB), found.last_end(WEB)) if e] == [3, 2]
+    assert found.brought_by(found.entries[2]) == found.entries[0]
+    assert found.brought_by(found.entries[0]) == found.entries[0]
+
+
 def test_a_started_line_without_an_outcome_is_unfinished_whatever_its_service() -> None:
     found = recorded(
         entry(1, 1, STARTED, run="a"),

@@ -47,6 +47,13 @@ def test_a_run_is_one_value_whatever_its_outcome(event: str) -> None:
     assert run.seconds == (None if event == INTERRUPTED else 61.5)
 
 
+def test_a_run_that_found_its_release_running_took_no_time() -> None:
+    (run,) = runs_of(entry(1, 2, run="a", unchanged=True, seconds=0.04))
+
+    assert (run.outcome, run.unchanged, run.seconds) == (RunOutcome.SUCCEEDED, True, None)
+    assert run.at == "2025-11-02T10:00:00Z"
+
+
 def test_a_run_that_holds_the_lock_is_in_progress_for_as_long_as_it_has_been() -> None:
     (run,) = runs_of(entry(3, 2, STARTED, run="b"), holder=HELD)
 

@@ -133,6 +133,29 @@ def test_a_deploy_that_was_put_back_leaves_nothing_to_undo_and_names_the_way_fur
     assert none.hint.endswith(f"deployctl rollback {WEB} {tag(1)}")
 
 
+@pytest.mark.parametrize("event", [STARTED, BROKEN, INTERRUPTED])
+def test_a_run_that_left_nothing_new_leaves_nothing_to_undo(event: str) -> None:
+    none = refusal(third(event), 2)
+
+    assert none.code == "nothing-to-undo"
+    assert f"{tag(3)} did not succeed, and {tag(2)} serves as before" in none.reason
+    assert none.hint.endswith(f"deployctl rollback {WEB} {tag(1)}")
+
+
+@pytest.mark.parametrize("event", [STARTED, BROKEN, INTERRUPTED])
+@pytest.mark.parametrize("well", [True, False])
+def test_from_a_release_that_failed_the_way_back_is_the_last_success(
+    event: str, well: bool
+) -> None:
+    assert target(third(event), 3, well=well) == 2
+
+
+def test_what_was_started_by_hand_before_a_run_that_failed_is_nothing_to_undo_either() -> None:
+    found = recorded(entry(1, 1), entry(2, 3, BROKEN, previous=9))
+
+    assert refusal(found, 9).hint.endswith(f"deployctl rollback {WEB} {tag(1)}")
+
+
 def test_a_history_that_cannot_be_read_gives_no_target() -> None:
     unreadable = History(readable=False)
 
@@ -224,6 +247,17 @@ def test_the_target_is_a_recorded_success_and_never_what_runs_well(
     if went_to is not None:
         assert went_to in {int(e["tag"][4:], 16) for e in lines if e["event"] == "succeeded"}
         assert not well or went_to != running
+
+
+@given(RUNS, FAILURE)
+def test_nobody_goes_back_from_what_the_last_run_left_serving(
+    runs: list[tuple[str, int]], failure: tuple[str, int]
+) -> None:
+    before, found = recorded(*lines_of(runs)), recorded(*lines_of([*runs, failure]))
+    last = before.last_success(WEB)
+    if last and last.release.tag != tag(failure[1]):
+        none = refusal(found, int(last.release.tag[4:], 16))
+        assert none.code in {"already-put-back", "nothing-to-undo"}
 
 
 @given(RUNS, st.none() | st.integers(1, 5), st.booleans(), st.data())

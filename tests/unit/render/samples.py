@@ -31,6 +31,7 @@ from deployctl.events import (
     StepEnded,
     StepStarted,
 )
+from deployctl.release.abort import AbortOutcome, AbortResult
 from deployctl.release.check import CheckFinding, CheckResult, Severity
 from deployctl.release.hold import Hold, HoldOutcome, HoldResult
 from deployctl.release.reference import Reference
@@ -75,6 +76,7 @@ def container(release: Release = NEW, **changes: Any) -> Container:
         "health": Health.HEALTHY,
         "exit_code": 0,
         "restarts": 0,
+        "recent_restarts": 0,
         "started_at": "2025-11-23T11:57:00.123456789Z",
         "revision": "1a2b3c4",
     }
@@ -273,6 +275,7 @@ containers = st.builds(
     health=st.sampled_from(Health),
     exit_code=st.integers(),
     restarts=st.integers(),
+    recent_restarts=st.integers(),
     started_at=hostile,
     revision=hostile,
 )
@@ -381,6 +384,16 @@ holds = st.builds(
     hold=_holds,
     before=_holds,
     busy=hostile,
+    error=st.none() | st.builds(BusyError, hostile, hostile, hint=hostile, state=hostile),
+)
+aborts = st.builds(
+    AbortResult,
+    hostile,
+    hostile,
+    st.sampled_from(AbortOutcome),
+    run=st.none() | unfinished_runs,
+    serves=hostile,
+    rung=hostile | st.sampled_from(["untouched", "forced"]),
     error=st.none() | st.builds(BusyError, hostile, hostile, hint=hostile, state=hostile),
 )
 events: st.SearchStrategy[Event] = st.one_of(

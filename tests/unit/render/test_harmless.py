@@ -77,9 +77,9 @@ def test_safe_text_that_was_cut_says_how_long_it_was() -> None:
 @pytest.mark.parametrize("piece", ["\x1b]", "\x9d", "\x1b[", "\x90", "\x1b]0;"])
 def test_megabytes_take_no_time(piece: str) -> None:
     text = piece * 2_000_000
-    began = time.perf_counter()
+    began = time.process_time()
     safe(text, limit=50_000)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_lines_are_split_and_counted() -> None:

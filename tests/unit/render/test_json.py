@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 import deployctl
 from deployctl.errors import BusyError, DeployctlError, GateResult
 from deployctl.lint.findings import Finding, Place, Report
+from deployctl.release.abort import AbortOutcome, AbortResult
 from deployctl.release.check import CheckFinding, CheckResult, Severity
 from deployctl.release.hold import Hold, HoldOutcome, HoldResult
 from deployctl.release.release import Release
@@ -32,6 +33,7 @@ from tests.unit.render.samples import (
     OLD,
     RESTORED,
     UNREACHABLE,
+    aborts,
     checks,
     entry,
     errors,
@@ -107,6 +109,11 @@ def test_a_check_is_always_valid(results: list[CheckResult], exit_status: int) -
 @given(st.lists(holds, max_size=3), st.sampled_from(["hold", "unhold"]))
 def test_a_hold_is_always_valid(results: list[HoldResult], command: str) -> None:
     document_of(render.holds(results, command, 5))
+
+
+@given(st.lists(aborts, max_size=3))
+def test_an_abort_is_always_valid(results: list[AbortResult]) -> None:
+    document_of(render.aborts(results, 3))
 
 
 def test_text_from_a_host_arrives_as_it_was() -> None:
@@ -241,6 +248,7 @@ def test_the_schema_names_every_field_that_is_written() -> None:
         render.lint(Report((FINDING,), ("ci.yml",), 1), 3),
         render.check([CheckResult("vps", "web", (LOW,))], 0),
         render.holds([HoldResult("vps", "web", HoldOutcome.REPLACED, HELD, HELD)], "hold", 0),
+        render.aborts([AbortResult("vps", "web", AbortOutcome.ABORTED)], 0),
         render.error(RESTORED, "check"),
     ]
     written = set().union(*(_keys(json.loads(text)) for text in documents))

@@ -31,7 +31,7 @@ def host_of(server: LoopbackServer) -> Host:
         private_key=GOOD,
         private_key_source="DEPLOY_SSH_KEY",
         host_key=PinnedKey(server.fingerprints[0]),
-        connect_timeout=5.0,
+        connect_timeout=60.0,
     )
 
 

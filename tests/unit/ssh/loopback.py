@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REFUSED_COMMAND = "refuse this"
+_GONE = (OSError, EOFError, paramiko.SSHException)
+"""What paramiko raises where the client is no longer there."""
 
 
 @dataclass
@@ -130,7 +132,7 @@ def _execute(channel: Any, command: str) -> None:
         pump.start()
     status = process.wait()
     # The client may have gone by then.
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+    with contextlib.suppress(*_GONE):
         if status >= 0:
             channel.send_exit_status(status)
         else:
@@ -146,12 +148,12 @@ def _pump(source: Any, send: Any) -> None:
         while chunk := source.read(32768):
             try:
                 send(chunk)
-            except OSError:
+            except _GONE:
                 return
 
 
 def _feed(channel: Any, sink: Any) -> None:
-    with contextlib.suppress(OSError), sink:
+    with contextlib.suppress(*_GONE), sink:
         while chunk := channel.recv(32768):
             sink.write(chunk)
 
@@ -159,13 +161,15 @@ def _feed(channel: Any, sink: Any) -> None:
 def _forward(transport: Any, server: _Server) -> None:
     """Connect the first channel that asks for another port with that port."""
     channel = transport.accept(10)
+    if channel is None:
+        return
     with socket.create_connection(("127.0.0.1", server.forwarded[channel.get_id()])) as onward:
         threading.Thread(target=_relay, args=(channel.recv, onward.sendall), daemon=True).start()
         _relay(onward.recv, channel.sendall)
 
 
 def _relay(receive: Any, send: Any) -> None:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*_GONE):
         while data := receive(32768):
             send(data)
 

@@ -61,8 +61,8 @@ def test_a_quiet_command_on_a_living_connection_is_waited_for(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution, "QUIET", 0.1)
-    monkeypatch.setattr(execution, "NO_ANSWER", 0.5)
-    assert session.run(shell("sleep 2; echo done"), timeout=30).stdout == b"done\n"
+    monkeypatch.setattr(execution, "NO_ANSWER", 3.0)
+    assert session.run(shell("sleep 4; echo done"), timeout=30).stdout == b"done\n"
 
 
 def test_a_silent_connection_is_noticed_when_a_command_starts(

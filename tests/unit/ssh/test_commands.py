@@ -114,7 +114,7 @@ def test_a_command_that_takes_too_long_is_given_up(session: Session) -> None:
         session.run(shell("sleep 60"), timeout=0.5)
 
     assert caught.value.code == "command-timeout"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     assert session.run(shell("echo still here"), timeout=10).stdout == b"still here\n"
 
 
@@ -185,4 +185,4 @@ def test_ctrl_c_interrupts_at_once(session: Session) -> None:
     later.start()
     with pytest.raises(KeyboardInterrupt):
         session.run(shell("sleep 60"), timeout=60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30

@@ -34,7 +34,7 @@ def test_a_host_that_accepts_and_says_nothing(server: LoopbackServer) -> None:
         error = failure(replace(host_of(server), port=port, connect_timeout=0.5))
 
     assert error.code == "connect-timeout"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10  # without it, 15
 
 
 @pytest.mark.parametrize(

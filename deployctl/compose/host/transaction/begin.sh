@@ -8,7 +8,10 @@ begin() {
         say_unwritable
         return 0
     }
-    exec 9>>"$state/lock"
+    open_locks || {
+        say_unwritable
+        return 0
+    }
     take_lock || return 0
     name_holder || { free_reserve && name_holder; } || {
         say_unwritable
@@ -24,7 +27,12 @@ begin() {
         return 0
     }
     nothing_changed "$@" || return 0
+    [ "$unchanged" = no ] || {
+        record_unchanged
+        return 0
+    }
     env_file_is_ours || return 0
+    start_guardian "$@"
     say '{"event":"begun"}'
     detach "$@"
     follow
@@ -52,18 +60,59 @@ free_reserve() {
     rm -f "$state/reserve"
 }
 
+# Descriptors 9 and 8. Without a private place where it can be locked, there is no second lock.
+open_locks() {
+    second_lock=$(second_lock)
+    { make_private_place && command exec 8>>"$second_lock" && can_be_locked; } 2>/dev/null || second_lock=
+    command exec 9>>"$state/lock"
+}
+
+# 1 is a lock that somebody holds; another failure is one of the file system.
+can_be_locked() {
+    if flock -n -s 8; then
+        flock -u 8
+    else
+        [ "$?" -eq 1 ]
+    fi
+}
+
+make_private_place() {
+    [ -n "$second_lock" ] || return 1
+    place=${second_lock%/*}
+    mkdir -p "$place" && is_our_own "$place/." && ! [ -L "$place" ] && chmod 700 "$place"
+}
+
+take_both_locks() {
+    flock -n 9 || return 1
+    [ -n "$second_lock" ] || return 0
+    flock -n 8 || {
+        flock -u 9
+        return 1
+    }
+}
+
+# A guardian that waits for its turn comes first.
+take_turn() {
+    take_both_locks || return 1
+    ! guardian_waits || {
+        flock -u 9
+        [ -z "$second_lock" ] || flock -u 8
+        return 1
+    }
+}
+
 # A probe or a follower holds the lock for an instant, and a run that has its outcome until it has
 # tidied up: those are no holders.
 take_lock() {
     attempts=0 strange=0
-    until flock -n 9; do
+    until take_turn; do
         attempts=$((attempts + 1))
         if [ "$attempts" -lt 5 ]; then
             sleep 0.1
         elif is_held_by_a_run; then
             strange=0
             { [ "$attempts" -lt 100 ] && holder_is_done && sleep 0.1; } ||
-                wait_turn holder "$(cat "$state/lock")" || return 1
+                wait_turn holder "$(show_holder)" || return 1
         else
             # One run may have ended, and another begun, since the lock was tried.
             strange=$((strange + 1))
@@ -73,8 +122,9 @@ take_lock() {
     done
 }
 
-# Into the locked file: the name is never replaced.
+# Into the locked files: the names are never replaced. Where the home has no room for it, that stops nobody.
 name_holder() {
+    [ -z "$second_lock" ] || printf '%s\n' "$holder" >"$second_lock" || :
     printf '%s\n' "$holder" >"$state/lock"
 }
 
@@ -146,17 +196,22 @@ $(df -Pk "$there")"
 
 # What the gates decided on must still hold, now that nobody else can change it.
 nothing_changed() {
+    allow_patience
     if [ "$ignore_hold" = no ] && { [ -e "$state/holds/$service" ] || [ -L "$state/holds/$service" ]; }; then
         say_encoded changed hold "$(cat "$state/holds/$service")"
         return 1
     fi
-    if [ "$(($(wc -c <"$history")))" != "$expect_history" ]; then
+    if [ "$(size_of "$history")" != "$expect_history" ]; then
         say_encoded changed history "$(tail -n 1 "$history")"
         return 1
     fi
     # The two slow questions at once. The one in the background must not keep the lock.
-    resolve_configuration "$@" 9>&- &
-    containers_now=$(service_containers)
+    resolve_configuration "$@" 8>&- 9>&- &
+    containers_now=$(service_containers) || {
+        wait "$!"
+        say '{"event":"refused","what":"docker"}'
+        return 1
+    }
     if ! wait "$!"; then
         say_encoded changed files "$(tail -n 5 "$run_directory/log")"
         return 1
@@ -171,19 +226,22 @@ nothing_changed() {
 resolve_configuration() {
     shift "$option_words"
     (
-        answer=$(limited env "$tag_variable=$placeholder" "$@" --profile '*' config --format json \
+        resolved=$(limited env "$tag_variable=$placeholder" "$@" --profile '*' config --format json \
             2>>"$run_directory/log") || exit 1
-        hash=$(printf '%s\n' "$answer" | sha256sum)
+        hash=$(printf '%s\n' "$resolved" | sha256sum)
         [ "${hash%% *}" = "$expect_files" ] || exit 1
-        # Kept after a success. Where there is no room for it, the run itself goes on.
-        printf '%s\n' "$answer" | sed "s/$placeholder/$tag/g" >"$run_directory/release.yml" || :
+        # Kept after a success. Where there is no room for all of it, the run itself goes on.
+        printf '%s\n' "$resolved" | sed "s/$placeholder/$tag/g" >"$run_directory/release.yml" ||
+            rm -f "$run_directory/release.yml"
     )
 }
 
 detach() {
+    ensure_run_directory
     # shellcheck disable=SC2016 # the inner shell expands it
-    setsid sh -c 'eval "$1"' "deployctl-$run" "$script" change "$@" \
+    setsid sh -c 'eval "$1"' "deployctl-$run" "$script" change --guardian "$guardian" "$@" \
         </dev/null >>"$run_directory/log" 2>&1 &
-    # From here on only the detached part holds the lock.
-    exec 9>&-
+    changing=$!
+    # From here on only the detached part holds the locks.
+    exec 8>&- 9>&-
 }

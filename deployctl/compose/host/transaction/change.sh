@@ -4,18 +4,15 @@
 change() {
     began=$(uptime)
     reason=
-    touched=no
-    stale_ids=
+    known_restarts=
+    heeds_abort=yes
     cd "$directory" || return 1
     if ! { record_found && append started; }; then
         refuse_unrecorded
         return 1
     fi
     if release "$@" && keep_tag "$tag"; then
-        keep_configuration
-        settle succeeded
-        limited docker tag "$image_id" "$kept_image"
-        prune_images
+        succeed
     else
         show_what_failed
         put_back "$@"
@@ -23,10 +20,20 @@ change() {
     prune_files
 }
 
+succeed() {
+    keep_configuration
+    extra_fields=",\"serves\":\"$tag\"${aborted_by-}"
+    settle succeeded
+    allow_patience
+    # Without this name, what was fetched is kept by the one that would be removed now.
+    ! attempt limited docker tag "$image_id" "$kept_image" || prune_images
+}
+
 # Nothing was changed yet, and what cannot be recorded is not begun.
 refuse_unrecorded() {
     event '{"event":"refused","what":"history"}'
-    : >"$run_directory/outcome"
+    true >"$run_directory/outcome"
+    dismiss_guardian
 }
 
 # Runs that an earlier command left without an outcome, and that nobody works on any more.
@@ -40,54 +47,43 @@ FOUND
 }
 
 release() {
-    step tag && point_tag &&
+    allow "$up_limit"
+    next_step tag && point_tag &&
         start_dependencies "$@" &&
-        step up && compose_up "$@" &&
-        step health && wait_until_healthy "$image_id"
+        next_step up && compose_up "$@" &&
+        next_step health && wait_until_healthy "$image_id"
+}
+
+next_step() {
+    if is_aborted; then
+        fail aborted
+    else
+        step "$1"
+    fi
 }
 
 point_tag() {
-    limited docker tag "$image_id" "$image" || fail tag-failed
-}
-
-# Only services that are not on the host: those that are there are never touched.
-start_dependencies() {
-    [ -z "$dependencies" ] || step dependencies
-    for dependency in $dependencies; do
-        with_tag "$tag" "$@" up -d --no-recreate --no-build "$dependency" || {
-            fail dependency-failed
-            return 1
-        }
-        wait_for_dependency "$dependency" || {
-            fail dependency-unhealthy
-            return 1
-        }
-    done
+    attempt limited docker tag "$image_id" "$image" || fail tag-failed
 }
 
 compose_up() {
-    remove_half_made
-    touched=yes
-    if [ "$recreate" = yes ]; then
+    allow "$up_limit"
+    attempt up_once "$@" || fail up-failed
+}
+
+# Where Compose sees no change, it is told to recreate, but not what this run has made already.
+up_once() {
+    clear_leftovers || return 1
+    if [ "$recreate" = yes ] && is_as_before; then
         set -- "$@" up -d --force-recreate
     else
         set -- "$@" up -d
     fi
-    compose_up_service "$tag" "$@" || fail up-failed
+    compose_up_service "$tag" "$@"
 }
 
-# A recreate that was cut off, by a power cut say, leaves a new container that never started: the
-# next one fails on its name, or takes it for the service. Told by what it is, not by its name,
-# and without force: docker removes nothing that runs.
-remove_half_made() {
-    case $expect_containers in
-        *" down"*) ;;
-        *) return 0 ;;
-    esac
-    half_made=$(container_ids "$service" --filter status=created --filter label=com.docker.compose.replace)
-    # Word splitting is wanted: the ids are hex digits.
-    # shellcheck disable=SC2086
-    [ -z "$half_made" ] || limited docker rm $half_made
+is_as_before() {
+    [ "$(service_containers)" = "$expect_containers" ]
 }
 
 # compose_up_service TAG COMMAND…: nothing but the service is made anew. With --no-deps compose does
@@ -101,10 +97,22 @@ compose_up_service() {
 with_tag() {
     tag_value=$1
     shift
-    (umask 022 && exec timeout -k 10 "$up_limit" env "$tag_variable=$tag_value" "$@")
+    (umask 022 && exec timeout -k 10 "$(seconds_left)" env "$tag_variable=$tag_value" "$@")
 }
 
+# fail REASON: unless somebody aborts the run, or docker is not there; then that is the reason.
 fail() {
     reason=$1
+    if is_aborted; then
+        reason=aborted
+        event '{"event":"aborted"}'
+    else
+        docker_answers || reason=docker-away
+    fi
     return 1
+}
+
+# What is put back already is not stopped half way.
+is_aborted() {
+    [ "${heeds_abort-no}" = yes ] && [ -e "$run_directory/abort" ]
 }

@@ -3,6 +3,10 @@
 
 # container_ids SERVICE FILTER…
 container_ids() {
+    ask list_containers "$@"
+}
+
+list_containers() {
     of_service=$1
     shift
     limited docker ps -aq --no-trunc \
@@ -11,18 +15,32 @@ container_ids() {
         --filter label=com.docker.compose.oneoff=False "$@"
 }
 
-# inspect_service FORMAT: a line for each of the service's containers.
+# inspect_service SERVICE FORMAT: a line for each of its containers.
 inspect_service() {
-    ids=$(container_ids "$service") || return 1
+    ids=$(container_ids "$1") || return 1
     # Word splitting is wanted: the ids are hex digits.
     # shellcheck disable=SC2086
-    [ -z "$ids" ] || limited docker inspect --type container --format "$1" $ids
-}
-
-service_state() {
-    inspect_service '{{.ID}} {{.Image}} {{.State.Status}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.StartedAt}}'
+    [ -z "$ids" ] || ask limited docker inspect --type container --format "$2" $ids
 }
 
 service_containers() {
-    inspect_service '{{.ID}} {{.Image}} {{if .State.Paused}}down{{else if or .State.Running .State.Restarting}}up{{else}}down{{end}}' | sort
+    listed=$(inspect_service "$service" '{{.ID}} {{.Image}} {{if .State.Paused}}down{{else if or .State.Running .State.Restarting}}up{{else}}down{{end}}') || return 1
+    printf '%s\n' "$listed" | sort
+}
+
+# remove_leftovers SERVICE: a recreate that was cut off, by a power cut say, leaves a new container that
+# never started. The next `up` takes it for the service, and removes the one that serves. Told by what
+# it is, never by its name, and without force: docker removes nothing that runs.
+remove_leftovers() {
+    leftovers=$(container_ids "$1" --filter status=created --filter label=com.docker.compose.replace) || return 1
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    [ -z "$leftovers" ] || limited docker rm $leftovers
+}
+
+# Of all that an `up` of this run looks at: with a leftover that stays, it would remove what serves.
+clear_leftovers() {
+    for each in "$service" $looked_at; do
+        remove_leftovers "$each" || return 1
+    done
 }

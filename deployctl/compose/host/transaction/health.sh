@@ -2,9 +2,11 @@
 # Part of transact.sh: waiting until the containers are well.
 
 # Polls instead of `up --wait`, which looks twice a second only and takes a crash loop for running.
+# Where docker is away, it is asked again: nothing is known to be wrong then.
 wait_until_healthy() {
     wanted=$1
-    give_up=$(($(uptime) + health_timeout))
+    allow "$health_timeout"
+    watched=
     seen=
     while :; do
         look
@@ -18,10 +20,10 @@ wait_until_healthy() {
             waiting) seen= ;;
             *)
                 fail "$health_now"
-                return 1
+                [ "$reason" = docker-away ] || return 1
                 ;;
         esac
-        [ "$(uptime)" -lt "$give_up" ] || {
+        ! is_too_late || {
             say_too_late
             fail health-timeout
             return 1
@@ -42,7 +44,7 @@ stayed_up() {
 # Sets health_now to ready, waiting or the reason of a failure, from one look at the containers.
 look() {
     health_now=waiting
-    state_now=$(service_state) || return 0
+    look_at_containers || return 0
     containers=0
     stable_needed=$stable_checked
     health_known=checked
@@ -57,7 +59,23 @@ STATE
     # Fewer than asked for: they may still be on their way.
     if [ "$outlook" != ready ] || [ "$containers" -ge "$replicas" ]; then
         health_now=$outlook
+    else
+        watched=
     fi
+}
+
+# Listed once, and again where one of them is gone or has not come yet.
+look_at_containers() {
+    [ -n "$watched" ] || watched=$(list_containers "$service")
+    [ -n "$watched" ] || return 1
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    state_now=$(limited docker inspect --type container --format \
+        '{{.ID}} {{.Image}} {{.State.Status}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.StartedAt}}' \
+        $watched) || {
+        watched=
+        return 1
+    }
 }
 
 judge_container() {
@@ -77,41 +95,34 @@ judge_container() {
             return
             ;;
     esac
-    if [ "$restarts" -ge "$restarts_tolerated" ]; then
+    if crash_loops; then
         outlook=crash-loop
     elif [ "$content" != "$wanted" ]; then
         outlook=other-image
-    elif is_stale "$id"; then
-        outlook=not-recreated
     fi
     : "$started" # part of the state that must not change
 }
 
-is_stale() {
-    case " $stale_ids " in
-        *" $1 "*) return 0 ;;
-        *) return 1 ;;
+# Docker counts for the whole life of a container: what counts here is what came during the run.
+crash_loops() {
+    case $restarts in
+        "" | *[!0-9]*) return 1 ;;
+        *) remember_restarts ;;
     esac
+    restarts_before=${known_restarts#*"$id="}
+    [ "$((restarts - ${restarts_before%% *}))" -ge "$restarts_tolerated" ]
 }
 
-# Up, or a one-shot that ended well.
-wait_for_dependency() {
-    give_up=$(($(uptime) + health_timeout))
-    while [ "$(uptime)" -lt "$give_up" ]; do
-        # Word splitting is wanted: the ids are hex digits.
-        # shellcheck disable=SC2046
-        case $(limited docker inspect --format \
-            '{{.State.Status}} {{.State.ExitCode}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}' \
-            $(container_ids "$1")) in
-            "running 0 healthy" | "running 0 none" | "exited 0 "*) return 0 ;;
-            *) sleep 0.1 ;;
-        esac
-    done
-    say_too_late
-    return 1
+# As the first look found them; one that was not there when the run began started with none.
+remember_restarts() {
+    case $known_restarts/$expect_containers in
+        *"$id="*) ;;
+        */*"$id"*) known_restarts="$id=$restarts $known_restarts" ;;
+        *) known_restarts="$id=0 $known_restarts" ;;
+    esac
 }
 
 # For how long it was waited, as the inventory may say something else by the time that it is told.
 say_too_late() {
-    event "{\"event\":\"gave-up\",\"seconds\":$(in_seconds "$health_timeout")}"
+    is_aborted || event "{\"event\":\"gave-up\",\"seconds\":$(in_seconds "$health_timeout")}"
 }

@@ -1,43 +1,64 @@
 #!/bin/sh
 # Part of transact.sh: what is removed afterwards.
 
-# Tags that are no rollback target any more. Never by force: docker keeps what is in use.
+# What is no rollback target any more. Only what the client knew before the run: what others fetch
+# meanwhile has other names. Never by force: docker keeps what is in use.
 prune_images() {
-    [ "$keep" != all ] || return 0
-    # Word splitting is wanted: a tag has no blank, and nothing that the shell would expand.
-    # shellcheck disable=SC2013,SC2046
-    for old in $(limited docker image ls --format '{{.Tag}}' "$kept_repository"); do
-        case $old in
-            *[!0-9A-Za-z_.-]*) continue ;;
-            *) ;;
-        esac
-        case " $keep " in
-            *" $old "*) ;;
-            *) forget "$old" ;;
-        esac
+    for old in $outdated_kept; do
+        limited docker image rm "$kept_repository:$old"
+    done
+    for old in $outdated_tags; do
+        used_by_others "$old" || limited docker image rm "${image%:*}:$old"
     done
 }
 
-forget() {
-    limited docker image rm "$kept_repository:$1"
-    used_by_others "$1" || limited docker image rm "${image%:*}:$1"
-}
-
-# Services may share a repository: what a container was made of, or another service keeps, stays
-# under its name. What cannot be asked stays, too.
+# Services and projects may share a repository: what a container was made of, or another one keeps
+# or has fetched, stays under its name. What cannot be asked stays, too.
 used_by_others() {
     users=$(limited docker ps -aq --filter "ancestor=${image%:*}:$1" &&
-        limited docker image ls --format '{{.Repository}}' --filter "reference=${kept_repository%/*}/*:$1") || return 0
+        limited docker image ls --format '{{.Repository}}' \
+            --filter "reference=deployctl/*:$1" --filter "reference=deployctl/*/*:$1*") || return 0
     [ -n "$users" ]
 }
 
 prune_files() {
-    # The patterns are meant to match.
-    # shellcheck disable=SC2086
-    {
-        [ "$keep" = all ] || keep_newest "$releases_kept" "$state/releases/$service"/$run_pattern.yml
-        keep_newest "$runs_kept" "$state/runs"/$run_pattern
-    }
+    [ "$releases_kept" = 0 ] || prune_configurations
+    prune_runs
+}
+
+# What stays is this run's and the newest that the client names: it knows the history's order, which
+# neither the clock of this host tells nor those of the clients, which made the ids.
+prune_configurations() {
+    stay=
+    staying=0
+    # Word splitting is wanted: a run's id has no blank.
+    for of_run in "$run" $configurations; do
+        if [ "$staying" -lt "$releases_kept" ] && [ -e "$state/releases/$service/$of_run.yml" ]; then
+            stay="$stay $of_run" staying=$((staying + 1))
+        fi
+    done
+    # The pattern is meant to match.
+    # shellcheck disable=SC2231
+    for path in "$state/releases/$service"/$run_pattern.yml; do
+        of_run=${path##*/}
+        case "$stay " in
+            *" ${of_run%.yml} "*) ;;
+            *) rm -f -- "$path" ;;
+        esac
+    done
+}
+
+# Never this run's own. No other goes on: the lock is held. A disk that failed may have left half of
+# an outcome.
+prune_runs() {
+    set --
+    # The pattern is meant to match.
+    # shellcheck disable=SC2231
+    for path in "$state/runs"/$run_pattern; do
+        [ ! -e "$path/outcome.new" ] || rm -f -- "$path/outcome.new"
+        [ "$path" = "$run_directory" ] || set -- "$@" "$path"
+    done
+    keep_newest "$((runs_kept - 1))" "$@"
 }
 
 # keep_newest COUNT PATH…: what else lies there is not of deployctl's making, and stays. No name is

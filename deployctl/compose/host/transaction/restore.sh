@@ -1,78 +1,183 @@
 #!/bin/sh
-# Part of transact.sh: back to what ran before.
+# Part of transact.sh: back to what ran before, with the least that is needed.
 
 put_back() {
-    failure=$reason
+    failure=$reason wanted_replicas=$replicas
+    aborted_by=$(who_aborted)
+    heeds_abort=no
+    say_going_back
     if [ -z "$restore_image_id" ]; then
-        settle broken
-    elif [ "$touched" = no ] && still_runs && limited docker tag "$restore_image_id" "$restore_image"; then
+        settle_what_serves
+        return
+    fi
+    step restore
+    if bring_back "$@"; then
+        # The file still names what was there before; this is for one that named nothing.
+        [ "$rung" = untouched ] || keep_tag "$restore_tag"
+        reason=$failure
+        extra_fields=",\"serves\":\"$restore_tag\",\"rung\":\"$rung\"$aborted_by"
         settle restored
     else
-        step restore
-        if restore "$@" || restore "$@"; then
-            # The file still names what was there before; this is for one that named nothing.
-            keep_tag "$restore_tag"
-            reason=$failure
-            settle restored
-        else
-            restore_failure=$reason
-            reason=$failure
-            event "{\"event\":\"restore-failed\",\"reason\":\"$restore_failure\"}"
-            settle broken
-        fi
+        event "{\"event\":\"restore-failed\",\"reason\":\"$reason\"}"
+        settle_what_serves
     fi
 }
 
-# The failure came before the service was touched.
-still_runs() {
-    wanted=$restore_image_id
-    look
-    [ "$health_now" = ready ]
+# For an abort, which ends no call of docker from now on. An empty file needs no room.
+say_going_back() {
+    { ensure_run_directory && true >"$run_directory/going-back"; } 2>/dev/null || :
 }
 
-# Back to what ran, not merely to its tag. dockerd may still be stopping the old container for
-# a compose that is gone, so only a container made from now on counts.
-restore() {
-    stop_service
-    remove_leftovers
-    # In one line, for is_stale.
-    stale_ids=$(container_ids "$service" | tr '\n' ' ')
-    limited docker tag "$restore_image_id" "$restore_image" || {
-        fail tag-failed
-        return 1
-    }
-    restore_up "$@" || {
+# As a field of the record; nothing where nobody has, or where the disk had no room for it.
+who_aborted() {
+    [ "$failure" = aborted ] || return 0
+    read -r fields <"$run_directory/abort"
+    case $fields in
+        '"aborted_by":"'*'"') printf ',%s' "$fields" ;;
+        *) ;;
+    esac
+}
+
+# Broken means that nothing healthy serves, or not as it was asked for: what got well after all, and
+# cannot be replaced, is a success with a reason.
+settle_what_serves() {
+    left=''
+    replicas=$wanted_replicas
+    health_timeout=$((stable_unchecked + 100))
+    if wait_until_healthy "$image_id"; then
+        left=$tag
+        if keep_tag "$tag"; then
+            reason=$failure
+            succeed
+            return
+        fi
+    fi
+    extra_fields=$aborted_by
+    [ "$reason" = docker-away ] || extra_fields=",\"serves\":\"$left\"$aborted_by"
+    reason=$failure
+    settle broken
+}
+
+# A ladder. Before each rung docker is waited for, and it is seen what is there now.
+bring_back() {
+    replicas=1 # Compose has made the others, too, when it says that it is done.
+    for rung in untouched made forced; do
+        allow "$((up_limit + health_timeout))"
+        wait_for_docker || {
+            reason=docker-away
+            return 1
+        }
+        clear_the_way
+        case $rung in
+            untouched) return_to_containers ;;
+            made) make_again up_from_kept_configuration "$@" ;;
+            *) make_again up_by_force "$@" ;;
+        esac && return 0
+    done
+    return 1
+}
+
+# What is told to end reads "running" and "healthy" until it has ended; and the tag's name must
+# stand for the old content. What cannot be done here, the rung itself will meet.
+clear_the_way() {
+    remove_leftovers "$service"
+    there=$(container_ids "$service")
+    for id in $there; do
+        until has_ended "$id"; do
+            wait_for_docker || break
+        done
+    done
+    attempt limited docker tag "$restore_image_id" "$restore_image"
+}
+
+# Fails where docker went away, and it may end yet.
+has_ended() {
+    ! is_ending "$1" || timeout -k 5 "$((stop_grace + 10))" docker wait "$1" 8>&- 9>&- || docker_answers
+}
+
+# Whether a container was told to end, and has not yet: no state of it shows that. A signal that means
+# something else to it looks the same, so its end is waited for, but not for long. Docker is asked
+# for its time: what is given in seconds, as 0s, it cuts, and would not tell of this very second.
+is_ending() {
+    now=$(ask docker_time) || return 1
+    since=$(($(uptime) / 100 - began / 100 + 60))
+    last=$(ask limited docker events --since "${since}s" --until "$now" --filter "container=$1" --format '{{.Action}}' \
+        --filter event=kill --filter event=die --filter event=start | tail -n 1)
+    [ "$last" = kill ]
+}
+
+# While the old containers are all there: those that run are left alone, others are started, as
+# they were. What was of another release, or down, when the run began is Compose's to make well.
+return_to_containers() {
+    old=$(old_containers)
+    are_all_there "$old" || return 1
+    remove_new || return 1
+    # Word splitting is wanted: the ids are hex digits.
+    # shellcheck disable=SC2086
+    states=$(ask limited docker inspect --type container --format '{{.ID}} {{.State.Running}}' $old) || return 1
+    stopped=$(printf '%s\n' "$states" | sed -n 's/ false$//p')
+    if [ -n "$stopped" ]; then
+        rung=started
+        # shellcheck disable=SC2086
+        attempt limited docker start $stopped || return 1
+    fi
+    wait_until_healthy "$restore_image_id"
+}
+
+# Those that ran when the run began, of what is put back.
+old_containers() {
+    printf '%s\n' "$expect_containers" | sed -n "s/ $restore_image_id up\$//p"
+}
+
+are_all_there() {
+    [ -n "$1" ] || return 1
+    for id in $1; do
+        case $there in
+            *"$id"*) ;;
+            *) return 1 ;;
+        esac
+    done
+}
+
+# What this run has made: it may own the old one's port. Fails where others are there.
+remove_new() {
+    others=no
+    for id in $there; do
+        case $old/$expect_containers in
+            *"$id"*/*) ;;
+            */*"$id"*) others=yes ;;
+            *)
+                attempt timeout -k 10 "$(seconds_left)" docker stop "$id"
+                attempt limited docker rm "$id"
+                ;;
+        esac
+    done
+    [ "$others" = no ]
+}
+
+make_again() {
+    attempt "$@" || {
         fail up-failed
         return 1
     }
     wait_until_healthy "$restore_image_id"
 }
 
-stop_service() {
-    ids=$(container_ids "$service")
-    # Word splitting is wanted: the ids are hex digits.
-    # shellcheck disable=SC2086
-    [ -z "$ids" ] || timeout -k 10 "$up_limit" docker stop $ids
-}
-
-# A recreate that was cut off leaves the new container under the name <12 hex digits>_NAME.
-remove_leftovers() {
-    inspect_service '{{.ID}} {{.Name}}' | while read -r id name; do
-        # The pattern is meant to match.
-        # shellcheck disable=SC2254
-        case $name in
-            /$hex4$hex4${hex4}_*) limited docker rm -f "$id" ;;
-            *) ;;
-        esac
-    done
-}
-
-# With the release's own configuration where the compose files have changed since.
-restore_up() {
+# As the release ran with it, where the compose files have changed since. What still serves as it should,
+# Compose leaves alone.
+up_from_kept_configuration() {
     kept=$state/releases/$service/$restore_config.yml
     if [ -n "$restore_config" ] && [ -r "$kept" ]; then
-        alone=yes
-        set -- docker compose -p "$project" --project-directory "$(dirname "$4")" -f "$kept"
+        set -- docker compose -p "$project" --project-directory "$(dirname "$4")" -f "$kept" up -d --no-deps
+    else
+        set -- "$@" up -d
     fi
+    clear_leftovers || return 1
+    compose_up_service "$restore_tag" "$@"
+}
+
+# With today's files: a secret that was changed since makes the kept configuration useless.
+up_by_force() {
+    clear_leftovers || return 1
     compose_up_service "$restore_tag" "$@" up -d --force-recreate
 }

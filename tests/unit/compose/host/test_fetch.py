@@ -15,17 +15,16 @@ from deployctl.compose.facts import FetchedImage, FetchFailure
 from deployctl.compose.host.fetch import MOST_LAYERS, Layer, Pull, Stage, fetch_command, read_fetch
 from deployctl.errors import HostError
 from deployctl.inventory import Registry, Signature
-from tests.unit.build import REPOSITORY, WEB, digest, image_id, tag
+from tests.unit.build import REPOSITORY, digest, image_id
 from tests.unit.compose.host.printed import ENCODED, output, printed, with_host_errors_only
 from tests.unit.compose.test_project import JSON
 
 
 def test_a_fetch_gets_the_image_our_own_name_for_it_and_the_limit() -> None:
-    command = fetch_command(WEB, "registry.example/web:1", tag(1))
+    command = fetch_command("registry.example/web:1", "deployctl/infra/web:1")
 
-    kept = f"deployctl/web:{tag(1)}"
-    given = ("registry.example/web:1", kept, "600", "registry.example", "", "")
-    assert command.argv[4:] == given
+    image = ("registry.example/web:1", "deployctl/infra/web:1")
+    assert command.argv[4:] == (*image, "600", "registry.example", "", "")
     assert command.stdin == b""
 
 
@@ -33,7 +32,7 @@ def test_a_fetch_gets_a_password_on_its_standard_input_and_a_key_as_an_argument(
     login = Registry("registry.example", "bot", "correct-horse")
     signature = Signature(key="PEM", annotations=(("scan", "passed"),))
 
-    command = fetch_command(WEB, "registry.example/web:1", tag(1), login=login, signature=signature)
+    command = fetch_command("registry.example/web:1", "kept:1", login=login, signature=signature)
 
     assert command.argv[7:] == ("registry.example", "bot", "PEM", "scan=passed")
     assert command.stdin == b"correct-horse\n"

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deployctl.compose.host import script
 from deployctl.compose.host.transact import (
     RunEvents,
+    abort_command,
     begin_command,
     begin_limit,
     follow_command,
@@ -24,7 +26,9 @@ from deployctl.compose.host.transact import (
     seen_containers_text,
     waiting_for,
 )
+from deployctl.compose.kept_images import Outdated
 from deployctl.release import record
+from deployctl.release.origin import Origin
 from deployctl.release.release import Action
 from deployctl.release.results import UnfinishedRun
 from tests.unit.build import (
@@ -55,22 +59,25 @@ def options(changes: dict[str, Any] | None = None) -> dict[str, str]:
 
 
 def test_a_transaction_gets_everything_that_was_decided() -> None:
-    decided = options()
+    decided = options({"outdated": Outdated((tag(3), tag(4)), (tag(3),))})
 
     assert decided["--directory"] == "/opt/infra"
     assert decided["--tag"] == tag(2)
     assert decided["--image-id"] == image_id(2)
     assert decided["--image"] == f"registry.example/web:{tag(2)}"
-    assert decided["--kept-image"] == f"deployctl/web:{tag(2)}"
+    assert decided["--kept-image"] == f"deployctl/infra/web:{tag(2)}"
     assert decided["--expect-files"] == FILES
     assert decided["--expect-containers"] == f"{container(1).id} {image_id(1)} up"
     assert decided["--restore-image-id"] == image_id(1)
     assert decided["--restore-tag"] == tag(1)
     assert decided["--ignore-hold"] == "no"
-    assert (decided["--alone"], decided["--env-file"]) == ("yes", "")
+    assert (decided["--alone"], decided["--looked-at"]) == ("yes", "")
+    assert decided["--env-file"] == ""
     assert decided["--health-timeout"] == "6000"
     assert (decided["--stable-checked"], decided["--stable-unchecked"]) == ("0", "500")
-    assert decided["--keep"] == f"{tag(2)} {tag(1)}"
+    assert decided["--kept-repository"] == "deployctl/infra/web"
+    assert decided["--outdated-kept"] == f"{tag(3)} {tag(4)}"
+    assert decided["--outdated-tags"] == tag(3)
     assert json.loads(decided["--holder"])["since"] == "2025-11-23T12:00:00Z"
     assert json.loads("{" + decided["--record"] + "}")["image_store"] == "overlay2"
 
@@ -79,8 +86,15 @@ def test_a_script_takes_every_option_that_is_sent_and_is_sent_every_option_it_ta
     text = SCRIPTS.joinpath("transact.sh").read_text()
     taken = set(re.findall(r"^ +(--[a-z-]+)\)", text, re.MULTILINE))
     follow = follow_command("/state", "run", cancel=True).argv
+    abort = abort_command(SERVICE, Origin("kim", "terminal")).argv
+    by_itself = re.findall(r" change (--[a-z-]+)", script.script_text("transact.sh"))
 
-    assert taken == {*options(), *(word for word in follow if re.match("--[a-z]", word))}
+    assert by_itself
+    assert taken == {
+        *options(),
+        *by_itself,
+        *(word for word in (*follow, *abort) if re.match("--[a-z]", word)),
+    }
 
 
 def test_a_first_deploy_has_nothing_to_restore() -> None:
@@ -90,11 +104,8 @@ def test_a_first_deploy_has_nothing_to_restore() -> None:
     assert json.loads("{" + decided["--record"] + "}")["previous"] is None
 
 
-def test_a_rollback_ignores_a_hold_and_everything_is_kept_where_that_is_asked_for() -> None:
-    decided = options({"action": Action.ROLLBACK, "keep_tags": None})
-
-    assert decided["--ignore-hold"] == "yes"
-    assert decided["--keep"] == "all"
+def test_a_rollback_ignores_a_hold() -> None:
+    assert options({"action": Action.ROLLBACK})["--ignore-hold"] == "yes"
 
 
 def test_a_stable_time_of_the_inventory_counts_with_and_without_a_health_check() -> None:

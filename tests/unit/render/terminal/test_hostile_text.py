@@ -136,14 +136,14 @@ def test_megabytes_are_cut_short_and_take_no_time(piece: str) -> None:
     line = entry(1, text, tag=text, reason=text)
     recorded = HistoryResult(text, (line,), (text,), err, (recorded_run(run=text, reason=text),))
     done = run(host=text, release=release, commands=(text,), notes=(text,))
-    began = time.perf_counter()
+    began = time.process_time()
     written = (
         status_of(row)
         + history_of(recorded)
         + rolled_out(of_runs(done, HostOutcome(text, error=err)))
         + error_of(err)
     )
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(written) < 500_000
     assert_harmless(written)
 

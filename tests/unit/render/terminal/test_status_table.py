@@ -146,12 +146,26 @@ def test_a_note_of_a_host_is_said_once_whatever_the_number_of_its_services() -> 
             ["  container    infra-enforcer-backend-1: running, unhealthy, 3 restarts"],
         ),
         (
+            in_sync(containers=(container(restarts=1, recent_restarts=1),)),
+            [
+                "  container    infra-enforcer-backend-1: running, healthy, 1 restart, the last 2",
+                "               min ago",
+            ],
+        ),
+        (
             in_sync(
                 state=State.NOT_RUNNING, containers=(container(status="exited", exit_code=137),)
             ),
-            ["  container    infra-enforcer-backend-1: exited, exit status 137"],
+            [
+                "  next         this brings it back:",
+                "               deployctl rollback enforcer-backend sha-1a2b3c4",
+                "  container    infra-enforcer-backend-1: exited, exit status 137",
+            ],
         ),
-        (in_sync(state=State.NOT_RUNNING, containers=()), ["  containers   none"]),
+        (
+            in_sync(state=State.NOT_RUNNING, containers=(), recorded=None),
+            ["  containers   none"],
+        ),
         (
             in_sync(run_in_progress=UnfinishedRun()),
             ["  busy         another deployctl run"],
@@ -170,10 +184,29 @@ def test_a_note_of_a_host_is_said_once_whatever_the_number_of_its_services() -> 
                 state=State.INTERRUPTED,
                 running=None,
                 interrupted_run=GOING_ON,
+                containers=(container(status="exited"),),
+            ),
+            [
+                "  runs         nothing",
+                "  last run     deploy of enforcer-backend sha-1a2b3c4 by sam@desk, since",
+                "               2025-11-23T11:59:50Z (10 s ago)",
+                "  outcome      none: it was killed, or its line in the history is damaged",
+                "  recorded     sha-1a2b3c4 (image 4f4f4f4f4f4f), 3 min ago by kim@laptop",
+                "  next         this brings it back, and this says how far the run came:",
+                "               deployctl rollback enforcer-backend sha-1a2b3c4",
+                f"               deployctl follow vps {GOING_ON.run}",
+                "  container    infra-enforcer-backend-1: exited, exit status 0",
+            ],
+        ),
+        (
+            in_sync(
+                state=State.INTERRUPTED,
+                running=None,
+                interrupted_run=GOING_ON,
                 notes=("line 3: not JSON",),
             ),
             [
-                "  runs         nothing, or a mixture",
+                "  runs         a mixture",
                 "  last run     deploy of enforcer-backend sha-1a2b3c4 by sam@desk, since",
                 "               2025-11-23T11:59:50Z (10 s ago)",
                 "  outcome      none: it was killed, or its line in the history is damaged",

@@ -1,0 +1,27 @@
+"""The command that ends a run, on several hosts."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from deployctl.compose import abort
+from deployctl.compose.ending import stopped_aborting
+from deployctl.errors import InterruptedByUserError
+from deployctl.release.origin import Origin
+from deployctl.ssh.connection import Connection
+from tests.unit.build import HOST, SERVICE
+
+
+def test_who_stops_it_on_one_host_has_no_further_host_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(connection: Connection, *_: object) -> None:
+        raise stopped_aborting(connection.host.name, None)
+
+    monkeypatch.setattr(abort, "abort", stop)
+    # The package has a function of the same name.
+    command = importlib.import_module("deployctl.cli.abort")
+    with pytest.raises(InterruptedByUserError):
+        command.on_host(HOST, SERVICE, Origin("lee", "terminal"), lambda _: None)
