@@ -34,6 +34,12 @@ def containers(vps: Vps, service: str = SERVICE) -> list[Line]:
     return json.loads(said) if said else []
 
 
+def is_left_over(container: Line) -> bool:
+    """Whether a recreate that was cut off left it: it was to replace another, and never started."""
+    state, labels = container["State"], container["Config"]["Labels"]
+    return state["Status"] == "created" and "com.docker.compose.replace" in labels
+
+
 def await_(vps: Vps, condition: str, *, seconds: int = 30) -> None:
     """Wait until a shell condition holds on the VPS; WorldError when it does not in time."""
     vps.run(
@@ -73,6 +79,18 @@ def await_quiet(vps: Vps) -> None:
         raise AssertionError(f"still there:\n{left}") from error
 
 
+def await_tidied(vps: Vps) -> None:
+    """Wait until runs that have told their outcome have tidied up, too, and written their log."""
+    await_(
+        vps,
+        f"for outcome in {STATE}/runs/*/outcome; do\n"
+        '  [ -e "$outcome" ] || continue\n'
+        "  run=${outcome%/outcome}\n"
+        '  ! pgrep -f "deployctl-(guard-)?${run##*/}" >/dev/null || return 1\n'
+        "done",
+    )
+
+
 def unfinished_run(vps: Vps) -> str:
     """The id of the one run that has started and not ended."""
     lines = history(vps)
@@ -82,17 +100,23 @@ def unfinished_run(vps: Vps) -> str:
     return run
 
 
-def kill_transaction(vps: Vps, run: str) -> None:
-    """Kill the detached shell of a run, and its subshells, as the OOM killer would."""
-    # Its fourth word names it; others have the script, and so its name, in their arguments.
-    killed = vps.run(
-        "for process in /proc/[0-9]*; do\n"
-        '  fourth=$(tr "\\0" "\\n" <"$process/cmdline" 2>/dev/null | sed -n 4p)\n'
-        f'  if [ "$fourth" = "deployctl-{run}" ]; then\n'
-        '    kill -KILL "${process#/proc/}" && echo "$process"\n'
-        "  fi\ndone"
-    ).stdout
-    assert killed, f"no process of run {run}"
+def kill_transaction(vps: Vps, run: str, *, guardian: bool = False) -> None:
+    """Kill the detached shell of a run, and its subshells, as the OOM killer would.
+
+    guardian: its guardian, too, and first, for that would put things right at once.
+    """
+    for name in (f"deployctl-guard-{run}", f"deployctl-{run}")[not guardian :]:
+        assert kill_shells(vps, name), f"no process {name}"
+
+
+def kill_shells(vps: Vps, name: str) -> bool:
+    """Kill the shells with this fourth word; say whether there was one.
+
+    Others have the script, and so the name, in their arguments, too.
+
+    name: a regular expression.
+    """
+    return vps.run(f"pkill -KILL -f '^sh -c eval \"[$]1\" {name} '", check=False).returncode == 0
 
 
 @contextmanager

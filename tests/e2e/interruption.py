@@ -16,16 +16,16 @@ SLOW_TO_STOP = "compose/slow-to-stop.yml"
 UNHEALTHY_AND_DEAF = "sha-0bad0df"
 """Never healthy, and has to be killed: putting the old release back takes a while."""
 
-_OVERRIDE = f"""\
+_OVERRIDE = """\
 services:
   enforcer-backend:
-    stop_grace_period: 2s
+    stop_grace_period: {grace}
     healthcheck:
       test:
         - CMD
         - sh
         - -c
-        - wget -q -O /dev/null http://127.0.0.1:8080/health && [ $$RELEASE != {UNHEALTHY_AND_DEAF} ]
+        - wget -q -O /dev/null http://127.0.0.1:8080/health && [ $$RELEASE != {deaf} ]
       interval: 500ms
 """
 
@@ -71,9 +71,13 @@ def write_inventory(
     )
 
 
-def prepare(vps: Vps, client: Client, point: Point) -> None:
-    """Deploy the release that runs before, with a client that no fault meets."""
-    vps.write(f"{INFRA}/{SLOW_TO_STOP}", _OVERRIDE)
+def prepare(vps: Vps, client: Client, point: Point, *, grace: str = "2s") -> None:
+    """Deploy the release that runs before, with a client that no fault meets.
+
+    grace: that a container has to stop in.
+    """
+    override = _OVERRIDE.format(grace=grace, deaf=UNHEALTHY_AND_DEAF)
+    vps.write(f"{INFRA}/{SLOW_TO_STOP}", override)
     if point is RESTORE:
         vps.push(UNHEALTHY_AND_DEAF, text=UNHEALTHY_AND_DEAF, kind=Kind.IGNORES_SIGTERM)
     write_inventory(client, vps)

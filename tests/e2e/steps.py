@@ -12,7 +12,7 @@ from tests.vps.world import INFRA, Vps
 
 CONTAINER = f"compose-{SERVICE}-1"
 BACKEND_FILE = f"{INFRA}/compose/enforcer/docker-compose.yml"
-KEPT = f"deployctl/{SERVICE}"
+KEPT = f"deployctl/compose/{SERVICE}"
 """The repository name under which images are protected from `docker image prune`."""
 WORKFLOW = {
     "GITHUB_ACTIONS": "true",
@@ -44,7 +44,10 @@ class Standing:
 
 
 def deploy(client: Client, vps: Vps, release: Release, *options: str) -> Ended:
-    """Deploy a release that has to succeed, and see it serve; the database is left alone."""
+    """Deploy a release that has to succeed, and see it serve; the database is left alone.
+
+    Returns when the run has tidied up, too: it keeps and removes images after its outcome.
+    """
     return _succeed(client, vps, release, "deploy", SERVICE, release.tag, *options)
 
 
@@ -64,17 +67,28 @@ def refuse(client: Client, vps: Vps, exit_status: int, *arguments: str) -> Ended
 
 def running(vps: Vps) -> str:
     """What a refused deploy must not change: files, containers, volumes and networks."""
+    host.await_tidied(vps)
     return vps.run(_RUNNING).stdout
 
 
 def snapshot(vps: Vps) -> str:
     """All that deployctl could change: the same, and images."""
+    host.await_tidied(vps)
     return vps.run(_RUNNING + _IMAGES).stdout
 
 
 def told(vps: Vps) -> list[str]:
     """The history in short: `succeeded deploy sha-…` for each line."""
     return [f"{line['event']} {line['action']} {line['tag']}" for line in host.history(vps)]
+
+
+def leave_over(vps: Vps, service: str, image: str) -> str:
+    """Leave what a recreate makes that is cut off; return the id of the container that serves."""
+    (serving,) = container_ids(vps, service)
+    labels = {"project": "compose", "service": service, "oneoff": "False", "replace": serving}
+    words = " ".join(f"--label com.docker.compose.{name}={labels[name]}" for name in labels)
+    vps.run(f"docker create --name {serving[:12]}_compose-{service}-1 {words} {image}")
+    return serving
 
 
 def container_ids(vps: Vps, service: str = SERVICE) -> list[str]:
@@ -117,4 +131,5 @@ def _succeed(client: Client, vps: Vps, release: Release, *arguments: str) -> End
     assert ended.exit_status == 0, ended.text
     assert vps.served() == release.tag
     assert vps.db_counter() == 1
+    host.await_tidied(vps)
     return ended

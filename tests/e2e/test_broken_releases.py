@@ -39,8 +39,10 @@ HARMLESS = {*"\n", *map(chr, range(0x20, 0x7F)), *"✓✗…·\ufffd"}
 def test_a_broken_release_is_replaced_by_the_one_that_ran(
     client: Client, vps: Vps, release: Release, reasons: set[str], last_words: str
 ) -> None:
-    client.write_inventory({"vps": vps}, service='health_timeout = "6s"\n')
+    client.write_inventory({"vps": vps})
     deploy(client, vps, GOOD[0])
+    if release is CRASH_LOOPS:  # too short to see three restarts
+        client.write_inventory({"vps": vps}, service='health_timeout = "6s"\n')
 
     ended = client.run("deploy", SERVICE, release.tag)
 

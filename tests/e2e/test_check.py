@@ -8,13 +8,13 @@ import pytest
 
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
-from tests.e2e.steps import BACKEND_FILE, await_health, deploy, edit, snapshot
+from tests.e2e.steps import BACKEND_FILE, KEPT, await_health, deploy, edit, snapshot
 from tests.vps.catalogue import GOOD
 from tests.vps.world import REGISTRY_AUTH, REGISTRY_PASSWORD, REGISTRY_USER, Vps, World
 
 HOLDS = f"{host.STATE}/holds"
 POINTS = {
-    *("connection", "host-key", "clock", "tools", "files", "docker", "compose", "image"),
+    *("connection", "host-key", "clock", "tools", "files", "docker", "compose", "image", "health"),
     *("dependencies", "registry", "state", "history", "logout", "lock", "disk", "hold"),
     "rollback",
 }
@@ -61,6 +61,7 @@ def test_a_fresh_host_is_ready_with_a_warning_and_stays_fresh(ready: Client, vps
 
 def test_several_things_that_are_wrong_are_all_found_at_once(deployed: Client, vps: Vps) -> None:
     edit(vps, BACKEND_FILE, "enforcer-backend:${IMAGE_TAG}", "enforcer-backend:latest")
+    edit(vps, BACKEND_FILE, "start_period: 1s", "start_period: 1m30s")
     vps.run("docker exec compose-db-1 /bin/busybox mv /data/starts /data/gone")
     await_health(vps, "unhealthy", "compose-db-1")
     vps.run(f"install -d -o deploy {HOLDS}; touch {HOLDS}/{SERVICE}; chown root: {host.HISTORY}")
@@ -68,7 +69,7 @@ def test_several_things_that_are_wrong_are_all_found_at_once(deployed: Client, v
     found = check(deployed, 4)
 
     wrong = {"tag-not-used", "dependency-unhealthy", "state-foreign", "hold", "rollback-none"}
-    assert codes(found) == wrong | {"history-unreadable"}
+    assert codes(found) == wrong | {"history-unreadable", "health-timeout-short"}
 
 
 def test_a_registry_that_is_down_or_silent_is_a_problem(ready: Client, vps: Vps) -> None:
@@ -139,7 +140,7 @@ def test_a_gap_in_the_history_is_a_warning(deployed: Client, vps: Vps) -> None:
 @pytest.mark.thorough
 def test_a_target_whose_image_is_gone_is_a_warning(deployed: Client, vps: Vps) -> None:
     deploy(deployed, vps, GOOD[1])
-    vps.run(f"docker image rm deployctl/{SERVICE}:{GOOD[0].tag} {GOOD[0].image}")
+    vps.run(f"docker image rm {KEPT}:{GOOD[0].tag} {GOOD[0].image}")
 
     assert codes(check(deployed, 0)) == {"rollback-image-missing"}
 

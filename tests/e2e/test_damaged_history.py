@@ -16,6 +16,7 @@ import pytest
 from tests.e2e import host
 from tests.e2e.client import SERVICE
 from tests.e2e.steps import Standing, status
+from tests.thorough import thorough
 from tests.vps.catalogue import GOOD
 
 DRY_ROLLBACK = ("rollback", SERVICE, "--dry-run", "--json")
@@ -79,7 +80,7 @@ def test_damage_behind_the_target_is_a_refusal_and_whoever_knows_better_names_th
     assert named.json["hosts"][0]["release"]["tag"] == GOOD[0].tag
 
 
-@pytest.mark.parametrize("how", ["empty", "missing"])
+@pytest.mark.parametrize("how", ["empty", thorough("missing")])
 def test_without_a_recorded_success_there_is_no_target(recorded: Recorded, how: str) -> None:
     recorded.damaged(lambda _: "")
     if how == "missing":
@@ -101,7 +102,7 @@ def test_without_a_recorded_success_there_is_no_target(recorded: Recorded, how: 
     assert recorded.client.run("history").exit_status == 0
 
 
-@pytest.mark.parametrize("how", ["chmod 000", "chown root", "a directory"])
+@pytest.mark.parametrize("how", ["chmod 000", *map(thorough, ("chown root", "a directory"))])
 def test_a_history_that_cannot_be_read_is_never_taken_for_an_empty_one(
     recorded: Recorded, how: str
 ) -> None:
@@ -132,7 +133,7 @@ def test_a_history_that_cannot_be_read_is_never_taken_for_an_empty_one(
     assert row["rollback"] is None
 
 
-@pytest.mark.parametrize("event", ["started", "interrupted"])
+@pytest.mark.parametrize("event", ["started", thorough("interrupted")])
 def test_an_old_release_that_runs_again_without_an_outcome_goes_back_to_what_ran_before_it(
     recorded: Recorded, event: str
 ) -> None:

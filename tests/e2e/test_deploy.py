@@ -13,8 +13,10 @@ from tests.e2e.steps import (
     CONTAINER,
     KEPT,
     WORKFLOW,
+    await_health,
     container_ids,
     deploy,
+    edit,
     image_id,
     make_unhealthy,
     refuse,
@@ -31,7 +33,7 @@ from tests.vps.catalogue import (
     WORKER,
     Release,
 )
-from tests.vps.world import NO_HEALTHCHECK, SCALED, Vps
+from tests.vps.world import INFRA, NO_HEALTHCHECK, SCALED, Vps
 
 
 def test_a_first_deploy_makes_the_release_serve_and_records_it(ready: Client, vps: Vps) -> None:
@@ -87,6 +89,31 @@ def test_redeploying_a_release_that_does_not_run_well_recreates_it(
     assert told(vps)[2:] == [f"started deploy {GOOD[0].tag}", f"succeeded deploy {GOOD[0].tag}"]
 
 
+def test_restarts_of_a_container_from_before_the_run_are_not_held_against_it(
+    deployed: Client, vps: Vps
+) -> None:
+    before = container_ids(vps)
+    restart_by_docker(vps, times=3)
+    # So long ago, as the host's clock has it, that it does not crash again and again now.
+    vps.write(
+        "/usr/local/bin/date",
+        '#!/bin/sh\nexec /usr/bin/date -d "1 hour" "$@"\n',
+        owner="root",
+        mode=0o755,
+    )
+    edit(
+        vps,
+        f"{INFRA}/compose/docker-compose.yml",
+        "    restart: unless-stopped\n",
+        "    restart: always\n",
+    )
+
+    deploy(deployed, vps, GOOD[0])
+
+    assert container_ids(vps) == before
+    assert told(vps)[-1] == f"succeeded deploy {GOOD[0].tag}"
+
+
 def test_a_deploy_leaves_a_service_alone_that_shares_the_tag_variable(
     ready: Client, vps: Vps
 ) -> None:
@@ -128,10 +155,10 @@ def test_a_lost_container_of_two_is_made_again(client: Client, vps: Vps) -> None
 
 def test_a_service_without_a_health_check_must_stay_up(client: Client, vps: Vps) -> None:
     client.write_inventory(
-        {"vps": vps}, compose_files=(*COMPOSE_FILES, NO_HEALTHCHECK), service='stable = "2.5s"\n'
+        {"vps": vps}, compose_files=(*COMPOSE_FILES, NO_HEALTHCHECK), service='stable = "4s"\n'
     )
     deploy(client, vps, GOOD[0])
-    assert host.history(vps)[-1]["seconds"] >= 2.5
+    assert host.history(vps)[-1]["seconds"] >= 4
 
     # It exits after two seconds.
     ended = client.run("deploy", SERVICE, CRASH_LOOPS.tag)
@@ -201,3 +228,12 @@ def test_as_many_earlier_releases_are_kept_as_the_inventory_says(client: Client,
     configurations = vps.run(f"stat -c '%a %U' {host.STATE}/releases/{SERVICE}/*").stdout
     assert configurations.splitlines() == ["600 deploy"]
     assert status(client)["rollback"]["image_present"] is True
+
+
+def restart_by_docker(vps: Vps, times: int) -> None:
+    """Let the backend crash so often that docker has restarted it as many times."""
+    inspect = "docker inspect -f '{{.State.Pid}} {{.State.Status}} {{.RestartCount}}' " + CONTAINER
+    for count in range(1, times + 1):
+        vps.run(f"kill -9 $({inspect} | cut -d ' ' -f 1)")
+        host.await_(vps, f"{inspect} | grep -q ' running {count}$'")
+    await_health(vps, "healthy")

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.e2e import host
 from tests.e2e.client import COMPOSE_FILES, SERVICE, Client
-from tests.e2e.steps import CONTAINER, deploy, image_id, make_unhealthy, refuse, rollback
+from tests.e2e.steps import (
+    CONTAINER,
+    container_ids,
+    deploy,
+    image_id,
+    leave_over,
+    make_unhealthy,
+    refuse,
+    rollback,
+    status,
+)
 from tests.thorough import thorough
-from tests.vps.catalogue import GOOD
-from tests.vps.world import NO_HEALTHCHECK, SCALED, Vps
+from tests.vps.catalogue import CRASH_LOOPS, GOOD
+from tests.vps.world import INFRA, NO_HEALTHCHECK, SCALED, Vps
 
 
 def _other_tag(vps: Vps) -> None:
@@ -71,6 +82,78 @@ def test_a_release_that_nobody_deployed_is_untracked(ready: Client, vps: Vps) ->
     assert (row["state"], row["running"]["tag"]) == ("untracked", GOOD[0].tag)
     assert (row["recorded"], row["rollback"]) == (None, None)
     assert row["rollback_refusal"]
+
+
+def test_a_crash_loop_without_a_health_check_is_told_also_while_it_is_up(
+    client: Client, vps: Vps
+) -> None:
+    files = (*COMPOSE_FILES, NO_HEALTHCHECK)
+    client.write_inventory({"vps": vps}, compose_files=files, service='stable = "0s"\n')
+    assert client.run("deploy", SERVICE, CRASH_LOOPS.tag).exit_status == 0
+    looping = container_ids(vps)
+
+    row = _seen_while_up(client, vps)
+
+    assert (row["state"], row["health"]) == ("unhealthy", "restarting")
+    assert "restarts, the last" in client.run("status").stdout
+    again = client.run("deploy", SERVICE, CRASH_LOOPS.tag, "--json")
+    assert again.exit_status == 0, again.text
+    assert again.json["hosts"][0]["outcome"] == "succeeded"
+    assert container_ids(vps) != looping
+
+
+def _seen_while_up(client: Client, vps: Vps) -> Any:
+    """A status that met a container up which docker has restarted several times."""
+    inspect = f"docker inspect -f '{{{{.State.Status}}}} {{{{.RestartCount}}}}' {CONTAINER}"
+    row: Any = None
+    while row is None or row["containers"][0]["status"] != "running":
+        host.await_(vps, f'case $({inspect}) in "running "[3-9]) ;; *) return 1 ;; esac')
+        row = status(client)
+    return row
+
+
+def test_a_service_is_the_same_by_whatever_path_its_directory_is_reached(
+    deployed: Client, vps: Vps
+) -> None:
+    vps.run(f"ln -s {INFRA} /srv/link")
+
+    deployed.write_inventory({"vps": vps}, directory="/srv/link")
+
+    assert deployed.run("status", "--check").exit_status == 0
+    again = deployed.run("deploy", SERVICE, GOOD[0].tag, "--json")
+    assert again.json["hosts"][0]["outcome"] == "unchanged"
+
+
+def test_a_service_that_was_started_through_a_link_that_is_gone_is_found(
+    ready: Client, vps: Vps
+) -> None:
+    vps.run(f"ln -s {INFRA} /srv/link")
+    flags = " ".join(f"-f {file}" for file in COMPOSE_FILES)
+    vps.run(
+        f"cd /srv/link && IMAGE_TAG={GOOD[0].tag} docker compose {flags} up -d --wait {SERVICE}",
+        user="deploy",
+    )
+    vps.run("rm /srv/link")
+
+    row = status(ready)
+
+    assert (row["state"], row["running"]["tag"]) == ("untracked", GOOD[0].tag)
+
+
+def test_what_a_recreate_left_over_beside_a_healthy_service_is_told_and_goes(
+    deployed: Client, vps: Vps
+) -> None:
+    serving = leave_over(vps, SERVICE, GOOD[0].image)
+
+    assert deployed.run("status", "--check").exit_status == 0
+    row = status(deployed)
+    assert [container["id"] for container in row["containers"]] == [serving]
+    assert "left over" in row["notes"][0]
+    again = deployed.run("deploy", SERVICE, GOOD[0].tag, "--json")
+    assert again.json["hosts"][0]["outcome"] == "unchanged"
+    deploy(deployed, vps, GOOD[1])
+    assert len(container_ids(vps)) == 1
+    assert status(deployed)["notes"] == []
 
 
 def test_containers_of_two_releases_are_a_mixture(client: Client, vps: Vps) -> None:

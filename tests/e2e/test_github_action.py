@@ -364,7 +364,7 @@ def test_a_cancelled_job_says_that_the_run_goes_on_and_it_does(
     assert ran.outputs["run"] == run
     assert (ran.outputs["outcome"], ran.outputs["exit-status"]) == ("interrupted", "130")
     assert f"deployctl follow vps {run}" in _only_error(ran)[1]
-    assert "goes on on vps by itself" in ran.summary
+    assert "goes on there by itself" in ran.summary
     followed = client.run("follow", "vps", run)
     assert followed.exit_status == HEALTH.exit_status, followed.text
     settle(vps)

@@ -80,7 +80,7 @@ def test_a_stopped_client_says_truthfully_what_becomes_of_the_run(
 
     with reached(vps, client, point) as running:
         running.process.send_signal(number)
-        ended = running.wait(timeout=10)
+        ended = running.wait(timeout=30)
 
     assert ended.exit_status == 130, ended.text
     assert "Traceback" not in ended.text

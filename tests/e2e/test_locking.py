@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,6 +40,10 @@ def _deploy(client: Client, *tags: str) -> None:
         assert ended.exit_status == 0, ended.text
 
 
+def _last(vps: Vps) -> host.Line:
+    return host.history(vps)[-1]
+
+
 def _tags(vps: Vps, event: str) -> list[str]:
     return [line["tag"] for line in host.history(vps) if line["event"] == event]
 
@@ -48,10 +53,18 @@ def _tags(vps: Vps, event: str) -> list[str]:
 
 def test_of_two_deploys_at_once_one_wins_and_the_other_names_it(ready: Client, vps: Vps) -> None:
     tags = (GOOD[0].tag, GOOD[1].tag)
+    gate = Gate(vps)
+    gate.install()
+    gate.close("before", "docker compose *up -d*")
     with (
         ready.start("deploy", SERVICE, tags[0]) as one,
         ready.start("deploy", SERVICE, tags[1]) as other,
     ):
+        give_up = time.monotonic() + 60
+        while one.process.poll() is other.process.poll() is None:
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        gate.open()
         ended = (one.wait(), other.wait())
 
     assert sorted(each.exit_status for each in ended) == [0, 5], [each.text for each in ended]
@@ -72,16 +85,18 @@ def both_ended(first: tuple[Running, Gate], second: Running, vps: Vps) -> tuple[
 
 def test_a_busy_host_is_left_alone_and_its_holder_is_named(deployed: Client, vps: Vps) -> None:
     with held_back(vps, deployed, NEW) as (running, gate):
+        holder = json.loads(vps.run(f"cat {host.LOCK}").stdout)
         refused = (deployed.run("deploy", SERVICE, OTHER), deployed.run("rollback", SERVICE))
         gate.open()
         won = running.wait()
 
     assert won.exit_status == 0, won.text
-    (holder, _) = (line for line in host.history(vps) if line["tag"] == NEW)
+    (started, _) = (line for line in host.history(vps) if line["tag"] == NEW)
+    assert (holder["run"], holder["by"]) == (started["run"], started["by"])
     for each in refused:
         assert each.exit_status == 5, each.text
         assert "nothing on the host was changed" in each.stderr
-        for evidence in (NEW, SERVICE, holder["by"], holder["at"][:16], holder["run"], "--wait"):
+        for evidence in (NEW, SERVICE, holder["by"], holder["since"][:16], holder["run"], "--wait"):
             assert evidence in each.stderr
     settle(vps)
     assert assert_sound(vps, deployed) == NEW
@@ -240,12 +255,14 @@ def test_a_deploy_changes_nothing_if_the_host_changed_after_it_decided(
     deployed: Client, vps: Vps, change: str, named: str
 ) -> None:
     """A comment is no change: what counts is what the files resolve to."""
-    with deployed.start("deploy", SERVICE, OTHER) as running:
-        with host.registry_stalled(vps):
+    with ExitStack() as registry:
+        registry.enter_context(host.registry_stalled(vps))
+        with deployed.start("deploy", SERVICE, OTHER) as running:
             host.await_pull(vps)
             vps.run(f"cd /opt/infra; {change}")
             before = host.containers(vps)
-        ended = running.wait()
+            registry.close()
+            ended = running.wait()
 
     if not named:
         assert ended.exit_status == 0, ended.text
@@ -261,12 +278,14 @@ def test_a_deploy_changes_nothing_if_the_host_changed_after_it_decided(
 def test_a_deploy_changes_nothing_if_another_run_came_first(deployed: Client, vps: Vps) -> None:
     _deploy(deployed, GOOD[1].tag)
 
-    with deployed.start("deploy", SERVICE, OTHER) as running:
-        with host.registry_stalled(vps):
+    with ExitStack() as registry:
+        registry.enter_context(host.registry_stalled(vps))
+        with deployed.start("deploy", SERVICE, OTHER) as running:
             host.await_pull(vps)
             # It needs no registry.
             rolled_back = deployed.run("rollback", SERVICE)
-        ended = running.wait()
+            registry.close()
+            ended = running.wait()
 
     assert rolled_back.exit_status == 0, rolled_back.text
     assert ended.exit_status == 5, ended.text
@@ -316,7 +335,7 @@ def test_a_client_that_is_stopped_while_it_waits_deploys_nothing(
     waiting: Waiting, vps: Vps, number: signal.Signals
 ) -> None:
     waiting.client.process.send_signal(number)
-    ended = waiting.client.wait(timeout=10)
+    ended = waiting.client.wait(timeout=30)
 
     assert ended.exit_status == 130, ended.text
     assert "nothing on the host was changed" in ended.stderr
@@ -340,14 +359,52 @@ def test_a_client_that_is_cut_off_while_it_waits_withdraws(waiting: Waiting, vps
 @pytest.mark.parametrize(
     "point", [UP, *map(thorough, (HEALTH, RESTORE))], ids=lambda point: point.name
 )
-def test_a_killed_transaction_is_shown_and_recorded_and_needs_no_clean_up(
+def test_a_killed_transaction_is_put_right_by_its_guardian(
+    client: Client, vps: Vps, point: Point
+) -> None:
+    prepare(vps, client, point)
+
+    with reached(vps, client, point) as running:
+        host.kill_transaction(vps, host.unfinished_run(vps))
+        ended = running.wait()
+    settle(vps)
+
+    assert ended.exit_status == 6, ended.text
+    assert "killed" in ended.stderr
+    assert (_last(vps)["event"], _last(vps)["reason"]) == ("restored", "killed")
+    assert assert_sound(vps, client) == point.before
+    assert_ready_for_more(vps, client, NEXT)
+
+
+def test_who_waits_for_a_run_that_is_killed_comes_after_its_guardian(
+    deployed: Client, vps: Vps
+) -> None:
+    with (
+        held_back(vps, deployed, NEW) as (running, gate),
+        deployed.start("deploy", SERVICE, OTHER, "--wait", "2m") as waiting,
+    ):
+        host.await_waiting(vps)
+        host.kill_transaction(vps, host.unfinished_run(vps))
+        gate.open()
+        ended = running.wait(), waiting.wait()
+    settle(vps)
+
+    assert [each.exit_status for each in ended] == [6, 0], [each.text for each in ended]
+    events = [(line["event"], line["tag"]) for line in host.history(vps)[-3:]]
+    assert events == [("restored", NEW), ("started", OTHER), ("succeeded", OTHER)]
+
+
+@pytest.mark.parametrize(
+    "point", [UP, *map(thorough, (HEALTH, RESTORE))], ids=lambda point: point.name
+)
+def test_a_killed_transaction_without_a_guardian_is_shown_and_recorded_and_needs_no_clean_up(
     client: Client, vps: Vps, point: Point
 ) -> None:
     prepare(vps, client, point)
 
     with reached(vps, client, point) as running:
         run = host.unfinished_run(vps)
-        host.kill_transaction(vps, run)
+        host.kill_transaction(vps, run, guardian=True)
         ended = running.wait()
     settle(vps)
 
@@ -377,8 +434,7 @@ def test_a_rollback_is_what_one_types_after_a_killed_transaction(client: Client,
     prepare(vps, client, HEALTH)
 
     with reached(vps, client, HEALTH) as running:
-        run = host.unfinished_run(vps)
-        host.kill_transaction(vps, run)
+        host.kill_transaction(vps, host.unfinished_run(vps), guardian=True)
         running.wait()
     settle(vps)
     ended = client.run("rollback", SERVICE)

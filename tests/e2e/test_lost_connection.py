@@ -22,6 +22,7 @@ from tests.e2e.interruption import (
     write_inventory,
 )
 from tests.e2e.invariants import assert_ready_for_more, assert_sound, settle
+from tests.faults.gate import Gate
 from tests.thorough import thorough
 from tests.vps.catalogue import GOOD
 from tests.vps.proxy import DelayingProxy
@@ -55,7 +56,8 @@ def test_a_client_that_is_cut_off_connects_again_and_reports_the_outcome(
 ) -> None:
     prepare(vps, client, point)
 
-    with reached(vps, remote, point) as running:
+    # A patient one: it takes no stall of a busy machine for a second loss.
+    with reached(vps, Client(remote.directory), point) as running:
         proxy.cut()
         ended = running.wait()
 
@@ -76,7 +78,7 @@ def test_a_client_whose_packets_vanish_connects_again_and_reports_the_outcome(
 
     with reached(vps, remote, point) as running:
         proxy.blackhole()
-        _await(lambda: proxy.traffic.connections == 2)
+        _await(lambda: proxy.traffic.connections >= 2)
         proxy.heal()
         ended = running.wait()
 
@@ -154,6 +156,9 @@ def test_clients_whose_packets_vanish_for_good_say_how_to_follow_the_run_that_go
 ) -> None:
     """The one that began the run, and one that only follows it."""
     prepare(vps, client, HEALTH)
+    gate = Gate(vps)
+    gate.install()
+    gate.close("before", "docker logs *")
 
     with reached(vps, remote, HEALTH) as running:
         run = host.unfinished_run(vps)
@@ -161,6 +166,7 @@ def test_clients_whose_packets_vanish_for_good_say_how_to_follow_the_run_that_go
             host.await_(vps, "pgrep -u deploy -f 'follow --state' >/dev/null")
             proxy.blackhole()
             ended, followed = running.wait(timeout=60), follower.wait(timeout=60)
+    gate.open()
     proxy.close()
 
     assert (ended.exit_status, followed.exit_status) == (8, 8), ended.text + followed.text

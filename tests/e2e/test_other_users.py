@@ -162,6 +162,7 @@ def test_no_name_in_a_shared_place_makes_a_fetch_remove_a_file(private: Client, 
     assert vps.run("ls -d /tmp/deployctl-login* | wc -l").stdout == "10\n"
 
 
+@pytest.mark.thorough
 def test_places_that_others_fill_are_passed_over_and_told(private: Client, vps: Vps) -> None:
     fill(vps, "/dev/shm")
     deploy(private, vps, GOOD[0])

@@ -6,13 +6,17 @@ import json
 
 import pytest
 
+from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import settle
 from tests.e2e.steps import BACKEND_FILE, KEPT, deploy, edit, image_id, rollback, status
+from tests.faults.gate import Gate
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD, WORKER
 from tests.vps.world import COMPOSE_FILES, Vps
 
 TAGS = [release.tag for release in GOOD]
+FETCHED = '^docker image inspect --format {"image_id"'
+"""What a fetch asks when the image is there and has its name."""
 
 
 @pytest.fixture
@@ -119,4 +123,50 @@ def test_a_service_that_shares_the_repository_keeps_its_names(client: Client, vp
 
     # Of the worker, of the container made by hand, and of the backend's way back.
     assert kept(vps, f"localhost:5000/{SERVICE}") == {TAGS[0], TAGS[1], *TAGS[3:6]}
-    assert kept(vps, f"deployctl/{WORKER}") == {TAGS[0]}
+    assert kept(vps, f"deployctl/compose/{WORKER}") == {TAGS[0]}
+
+
+@pytest.mark.thorough
+def test_what_the_version_before_kept_stays_and_is_found(keeping: Client, vps: Vps) -> None:
+    for release in GOOD[:2]:
+        deploy(keeping, vps, release)
+    settle(vps)
+    vps.run(
+        f"for tag in {TAGS[0]} {TAGS[1]}\n"
+        f"do docker tag {KEPT}:$tag deployctl/{SERVICE}:$tag; done\n"
+        f"docker image rm {KEPT}:{TAGS[0]} {KEPT}:{TAGS[1]} {GOOD[0].image}"
+    )
+
+    for release in GOOD[2:5]:
+        deploy(keeping, vps, release)
+        settle(vps)
+    vps.registry_stop()
+
+    assert kept(vps, f"deployctl/{SERVICE}") == set(TAGS[:2])
+    rollback(keeping, vps, GOOD[0], TAGS[0])
+
+
+@pytest.mark.parametrize("fetched_before", [False, True])
+def test_an_image_that_is_fetched_while_another_run_tidies_up_is_not_lost(
+    keeping: Client, vps: Vps, *, fetched_before: bool
+) -> None:
+    for release in GOOD[:2]:
+        deploy(keeping, vps, release)
+    late = GOOD[3]
+    if fetched_before:
+        refused = keeping.run("deploy", SERVICE, late.tag, "--digest", f"sha256:{64 * '0'}")
+        assert refused.exit_status == 3, refused.text
+    gate = Gate(vps)
+    gate.install()
+    gate.close("after", f"docker tag sha256:* {KEPT}:{GOOD[2].tag}")
+    tidying = keeping.run("deploy", SERVICE, GOOD[2].tag)
+    assert tidying.exit_status == 0, tidying.text
+    gate.await_reached()
+
+    with keeping.start("deploy", SERVICE, late.tag, "--wait", "60s") as running:
+        host.await_(vps, f"[ $(grep -c '{FETCHED}' /tmp/gate/calls) = 2 ]")
+        gate.open()
+        ended = running.wait()
+
+    assert ended.exit_status == 0, ended.text
+    assert vps.served() == late.tag

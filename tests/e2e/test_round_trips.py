@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+import time
+
 import pytest
 
 from tests.e2e import host
@@ -33,8 +36,16 @@ class Log:
         return logins, commands
 
     def _lines(self) -> list[str]:
-        done = engine.docker("logs", self._vps.container_id)
-        return (done.stdout + done.stderr).decode(errors="replace").splitlines()
+        """All lines so far: the engine of the VPS takes a moment to keep them."""
+        marker = secrets.token_hex()
+        self._vps.run(f"echo {marker} >/proc/1/fd/1")
+        lines: list[str] = []
+        give_up = time.monotonic() + 30
+        while marker not in lines:
+            assert time.monotonic() < give_up, lines[-5:]
+            done = engine.docker("logs", self._vps.container_id)
+            lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+        return lines
 
 
 @pytest.fixture

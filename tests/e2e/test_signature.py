@@ -13,6 +13,21 @@ from tests.vps.world import REGISTRY, REGISTRY_AUTH, REGISTRY_PASSWORD, REGISTRY
 
 RULE = '[gates.signature]\nkey = "cosign.pub"\nannotations = { scan = "passed" }\n'
 COSIGN = "COSIGN_PASSWORD= cosign"
+OLDER = 2
+"""The last cosign that writes the older format of signatures by itself."""
+
+IGNORES_ANNOTATIONS = """\
+#!/bin/sh
+for word; do
+    case $before:$word in
+        *:--annotations | --annotations:*) ;;
+        *) set -- "$@" "$word" ;;
+    esac
+    shift
+    before=$word
+done
+exec /usr/bin/cosign "$@"
+"""
 
 
 def make_key(vps: Vps, name: str) -> str:
@@ -22,12 +37,38 @@ def make_key(vps: Vps, name: str) -> str:
     return vps.read(f"/tmp/keys/{name}.pub")
 
 
-def sign(vps: Vps, digest: str, *, key: str = "ours", scan: str = "passed") -> None:
-    """Sign a digest as the workflow that scanned it does."""
+def sign(
+    vps: Vps, digest: str, *, key: str = "ours", scan: str = "passed", older: bool = False
+) -> None:
+    """Sign a digest as the workflow that scanned it does.
+
+    older: in the format of cosign 2, whatever cosign is there.
+    """
     vps.run(
-        f"{COSIGN} sign --yes --tlog-upload=false --key /tmp/keys/{key}.key -a scan={scan}"
+        f"{COSIGN} sign {_without_a_log(vps)} --key /tmp/keys/{key}.key -a scan={scan}"
+        f" {'--new-bundle-format=false' if older and _cosign(vps) > OLDER else ''}"
         f" {REGISTRY}/{SERVICE}@{digest}"
     )
+
+
+def attest(vps: Vps, digest: str, *, key: str) -> None:
+    """Say something else of a digest, as the action does that attests how an image was built."""
+    vps.write("/tmp/keys/how", "{}")
+    vps.run(
+        f"{COSIGN} attest {_without_a_log(vps)} --predicate /tmp/keys/how"
+        f" --key /tmp/keys/{key}.key {REGISTRY}/{SERVICE}@{digest}"
+    )
+
+
+def _without_a_log(vps: Vps) -> str:
+    """Options of cosign for a signature that is in no transparency log."""
+    newer = "--use-signing-config=false" if _cosign(vps) > OLDER else ""
+    return f"--yes --tlog-upload=false {newer}"
+
+
+def _cosign(vps: Vps) -> int:
+    """The first number of cosign's version: Debian's cosign does not know it."""
+    return int(vps.run("dpkg-query --show --showformat='${Version}' cosign").stdout.split(".")[0])
 
 
 @pytest.fixture
@@ -72,6 +113,15 @@ def test_one_good_signature_beside_others_is_enough(client: Client, vps: Vps) ->
     deploy(client, vps, GOOD[1])
 
 
+def test_an_older_signature_beside_an_attestation_is_enough(client: Client, vps: Vps) -> None:
+    make_key(vps, "theirs")
+    digest = vps.digest(GOOD[1].tag)
+    sign(vps, digest, older=True)
+    attest(vps, digest, key="theirs")
+
+    deploy(client, vps, GOOD[1])
+
+
 def test_an_unsigned_image_is_refused(client: Client, vps: Vps) -> None:
     error = refused(client, vps)
 
@@ -97,6 +147,17 @@ def test_an_image_whose_signature_says_something_else_is_refused(client: Client,
     assert "with scan=passed" in error["message"]
 
 
+def test_a_cosign_that_looks_at_no_annotation_vouches_for_none(client: Client, vps: Vps) -> None:
+    sign(vps, vps.digest(GOOD[1].tag), scan="failed")
+    # As cosign 3.0.2 does, with a signature in its own format.
+    vps.write("/usr/local/bin/cosign", IGNORES_ANNOTATIONS, owner="root", mode=0o755)
+
+    error = refused(client, vps)
+
+    assert error["code"] == "signature-refused"
+    assert "looks at no annotation" in error["details"][0]
+
+
 @pytest.mark.thorough
 def test_the_signature_of_another_digest_is_refused(client: Client, vps: Vps) -> None:
     sign(vps, vps.digest(GOOD[1].tag))
@@ -108,11 +169,13 @@ def test_the_signature_of_another_digest_is_refused(client: Client, vps: Vps) ->
 def test_a_signature_that_was_copied_to_another_digest_is_refused(client: Client, vps: Vps) -> None:
     signed, other = vps.digest(GOOD[1].tag), vps.digest(GOOD[2].tag)
     sign(vps, signed)
+    suffix = "" if _cosign(vps) > OLDER else ".sig"
     source, target = (
-        f"docker://{REGISTRY}/{SERVICE}:{digest.replace(':', '-')}.sig"
+        f"docker://{REGISTRY}/{SERVICE}:{digest.replace(':', '-')}{suffix}"
         for digest in (signed, other)
     )
-    vps.run(f"skopeo copy --src-tls-verify=false --dest-tls-verify=false {source} {target}")
+    insecure = "--src-tls-verify=false --dest-tls-verify=false"
+    vps.run(f"skopeo copy --all --preserve-digests {insecure} {source} {target}")
 
     assert refused(client, vps, GOOD[2])["code"] == "signature-refused"
 
