@@ -54,6 +54,13 @@ class Gate:
         """Let it go on, and all that follow."""
         self._vps.run("touch /tmp/gate/open 2>/dev/null || true")
 
+    def open_with_docker_away(self) -> None:
+        """Let it go on while docker is away, which is back once the run has noticed."""
+        self._vps.dockerd_stop()
+        self.open()
+        host.await_(self._vps, f"grep -qs docker-away {host.STATE}/runs/*/events")
+        self._vps.dockerd_start()
+
     def kill(self) -> None:
         """Kill the command that stopped, with what it has started."""
         self._vps.run("pid=$(cat /tmp/gate/pid); pkill -KILL -P $pid; kill -KILL $pid")

@@ -8,6 +8,7 @@
 #   /tmp/gate/passed   how many matching calls go by first, a character for each
 #   /tmp/gate/pid      made by the call that stopped
 #   /tmp/gate/open     lets it go on
+#   /tmp/gate/slow     seconds that each call of docker takes longer
 name=${0##*/}
 real=/usr/bin/$name
 line="$name $*"
@@ -39,6 +40,7 @@ stop() {
 [ -d /tmp/gate ] || exec "$real" "$@"
 printf '%s\n' "${line%%
 *}" >>/tmp/gate/calls
+if [ "$name" = docker ] && [ -e /tmp/gate/slow ]; then /usr/bin/sleep "$(/usr/bin/cat /tmp/gate/slow)"; fi
 if [ -e /tmp/gate/before ] && matches before; then
   stop
 elif [ -e /tmp/gate/after ] && matches after; then

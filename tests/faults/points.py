@@ -117,10 +117,13 @@ def _beginning(job: Job) -> list[Point]:
         Point("private", job, "before", "chmod -R go= */.deployctl/.", begun=False),
         Point("directories", job, "before", "mkdir -p */runs */releases", begun=False),
         Point("files", job, "before", "touch */lock */history.jsonl", begun=False),
+        Point("place", job, "before", "mkdir -p */.local/state/deployctl", begun=False),
+        Point("close", job, "before", "chmod 700 */.local/state/deployctl", begun=False),
         Point("claim", job, "before", "mkdir */runs/*", begun=False),
         Point("claim", job, "after", "mkdir */runs/*", begun=False),
         Point("configuration", job, "before", "sed s/*", begun=False),
-        Point("detach", job, "before", "setsid *"),
+        Point("guard", job, "before", "setsid *", begun=False),
+        Point("detach", job, "before", "setsid *", nth=2),
         Point("start", job, "before", _HISTORY),
         Point("start", job, "after", _HISTORY),
         Point("tag", job, "before", "docker tag * localhost:5000/*"),
@@ -136,18 +139,16 @@ def _succeeding(job: Job) -> list[Point]:
         Point("kept", job, "before", "mv */release.yml *", changed=True),
         Point("kept", job, "after", "mv */release.yml *", changed=True),
         *_ending(job),
-        Point("tidy", job, "before", "rm -rf -- *", changed=True, settled=True),
+        Point("tidy", job, "before", "rm -f -- */releases/*", changed=True, settled=True),
     ]
 
 
 def _putting_back(job: Job) -> list[Point]:
     return [
         Point("logs", job, "before", "docker logs *", changed=True),
-        Point("stop", job, "before", "docker stop *", changed=True),
-        Point("stop", job, "after", "docker stop *", changed=True),
         Point("back-tag", job, "before", "docker tag * localhost:5000/*", nth=2, changed=True),
-        Point("back", job, "before", "docker compose * --force-recreate *", changed=True),
-        Point("back", job, "after", "docker compose * --force-recreate *", changed=True),
+        Point("back", job, "before", "docker compose * up -d --no-deps *", nth=2, changed=True),
+        Point("back", job, "after", "docker compose * up -d --no-deps *", nth=2, changed=True),
         *_ending(job),
     ]
 
@@ -187,10 +188,13 @@ POINTS: Final = (
 
 ASKING: Final = (
     "docker compose * config *",
+    "docker events *",
     "docker image inspect *",
     "docker image ls *",
+    "docker info *",
     "docker inspect *",
     "docker ps *",
+    "docker version *",
     "dd bs=512 count=*",  # from one pipe into another
     "dd if=/dev/null of=/dev/null *",
     "sed -n*",

@@ -14,6 +14,7 @@ from tests.e2e.invariants import settle
 from tests.e2e.steps import BACKEND_FILE, edit
 from tests.faults.gate import Gate
 from tests.faults.points import KEEP, Job, Point
+from tests.faults.watch import Watch
 from tests.vps.catalogue import GOOD
 from tests.vps.proxy import DelayingProxy
 from tests.vps.world import Vps
@@ -34,6 +35,9 @@ class Scene:
         point: where the job stops.
         running: the job's client.
         database: id of its container.
+        database_starts: how often it had started when the job began.
+        watch: of the service, since before the job began.
+        other: a command of somebody else's, at the same time.
     """
 
     vps: Vps
@@ -44,6 +48,9 @@ class Scene:
     point: Point
     running: Running
     database: str
+    database_starts: int
+    watch: Watch
+    other: Running | None = None
 
     @property
     def job(self) -> Job:
@@ -67,36 +74,66 @@ def staged(
     """Start a job and let it come as far as the point.
 
     Args:
-        vps: pristine.
+        vps: in whatever state the last job left it.
         point: where the job stops.
         directory: for the clients.
         prepare: called with the VPS before the job starts.
         kind: of the job's client.
     """
     bystander = _machine(Client, directory / "bystander")
-    settings = f'keep = {KEEP}\nhealth_timeout = "8s"\n'
+    settings = f"keep = {KEEP}\n"
     if point.job.keeps_tag:
         settings += "persist = true\n"
-        keep_tag_for_one_service(vps)
     bystander.write_inventory({"vps": vps}, service=settings)
-    for tag in point.job.past:
-        ended = bystander.run("deploy", SERVICE, tag)
-        assert ended.exit_status == 0, ended.text
-    settle(vps)
+    give_past(vps, bystander, point.job)
     (database,) = host.containers(vps, "db")
     if prepare is not None:
         prepare(vps)
     gate = Gate(vps)
     gate.install()
-    gate.close(point.phase, point.pattern, nth=point.nth)
     client = _machine(kind, directory / "client")
     with DelayingProxy(vps.host, vps.port) as proxy:
+        settings += 'health_timeout = "8s"\n'
         address = {"vps": (proxy.host, proxy.port)}
         client.write_inventory({"vps": vps}, addresses=address, service=settings)
-        with client.start(*point.job.command) as running:
-            scene = Scene(vps, gate, proxy, client, bystander, point, running, database["Id"])
-            gate.await_reached()
-            yield scene
+        with Watch(vps, point.job.target) as watch:
+            # Not earlier: the watch, too, asks docker when it begins.
+            gate.close(point.phase, point.pattern, nth=point.nth)
+            with client.start(*point.job.command) as running:
+                scene = Scene(
+                    vps,
+                    gate,
+                    proxy,
+                    client,
+                    bystander,
+                    point,
+                    running,
+                    database=database["Id"],
+                    database_starts=vps.db_counter(),
+                    watch=watch,
+                )
+                gate.await_reached()
+                yield scene
+
+
+def give_past(vps: Vps, client: Client, job: Job) -> None:
+    """Make the VPS what it was before a job: as it is remembered, or by deploying that.
+
+    A tag that is kept in .env is not remembered.
+    """
+    name = f"before-{'-'.join(job.past)}"
+    remembered = name in vps.memories and not job.keeps_tag
+    vps.reset(name if remembered else "")
+    if remembered:
+        return
+    if job.keeps_tag:
+        keep_tag_for_one_service(vps)
+    for tag in job.past:
+        ended = client.run("deploy", SERVICE, tag)
+        assert ended.exit_status == 0, ended.text
+    settle(vps)
+    if not job.keeps_tag:
+        vps.remember(name)
 
 
 def keep_tag_for_one_service(vps: Vps) -> None:
