@@ -60,7 +60,7 @@ PART ?= 1/1
 test-faults-all: ## Strike each step of a run with every fault (hours); PART=2/12 for one part
 	@scripts/ensure-venv
 	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) tests/faults/test_faults.py \
-		--faults all --part $(PART) --results .faults/results.jsonl'
+		--faults all --part $(PART) --results tests/faults/results.jsonl'
 
 check: ## Run the fast checks: format, lint, types, layers, shell, tests without containers
 	@scripts/ensure-venv

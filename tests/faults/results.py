@@ -2,16 +2,17 @@
 
     python -m tests.faults.results    # of the newest deployctl, as docs/reliability.md shows it
 
-A line has the commit that was tested, with a "+" where files had been changed since, and the
-longest time in which the service did not answer, in seconds. Commits with the same files in
-deployctl/ count together: the whole takes hours, in which tests and docs may go on.
+A line has the commit that was tested, with a "+" where files had been changed since, git's name
+for the files of deployctl/, and the longest time in which the service did not answer, in seconds.
+Commits with the same files in deployctl/ count together: the whole takes hours, in which tests and
+docs may go on.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +23,7 @@ import pytest
 from tests.faults.faults import STRUCK, Fault
 from tests.faults.selection import CASES
 
-ROOT: Final = Path(__file__).parents[2]
-FILE: Final = ROOT / ".faults/results.jsonl"
+FILE: Final = Path(__file__).with_suffix(".jsonl")
 """Where `make test-faults-all` keeps the lines."""
 
 
@@ -32,6 +32,7 @@ class Result:
     """How one case ended."""
 
     commit: str
+    product: str
     date: str
     point: str
     fault: str
@@ -45,7 +46,7 @@ class Recorder:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._commit = _commit()
+        self._commit, self._product = _tested()
         file.parent.mkdir(parents=True, exist_ok=True)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -55,6 +56,7 @@ class Recorder:
             return
         result = Result(
             commit=self._commit,
+            product=self._product,
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
             point=str(said["point"]),
             fault=str(said["fault"]),
@@ -65,37 +67,27 @@ class Recorder:
             file.write(f"{json.dumps(asdict(result))}\n")
 
 
-def _commit() -> str:
-    commit = _git("rev-parse", "--short=12", "HEAD")
-    return commit + "+" * bool(_git("status", "--porcelain", "--untracked-files=no"))
+def _tested() -> tuple[str, str]:
+    """Return the commit, and git's name for deployctl/ in it."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", f":!{FILE.name}")
+    mark = "+" if changed else ""
+    names = (_git("rev-parse", "--short=12", name) for name in ("HEAD", "HEAD:deployctl"))
+    commit, product = (name + mark for name in names)
+    return commit, product
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=FILE.parent, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
-def newest(lines: Iterable[str], product_of: Callable[[str], str]) -> list[Result]:
-    """Return the results of what was tested last; of a case, the last one counts.
-
-    Args:
-        lines: as they were kept.
-        product_of: what deployctl was at a commit.
-    """
+def newest(lines: Iterable[str]) -> list[Result]:
+    """Return the results of what was tested last; of a case, the last one counts."""
     results = [Result(**json.loads(line)) for line in lines]
-    tested = {commit: product_of(commit) for commit in {result.commit for result in results}}
-    return list(
-        {
-            (result.point, result.fault): result
-            for result in results
-            if tested[result.commit] == tested[results[-1].commit]
-        }.values()
-    )
-
-
-def product_of(commit: str) -> str:
-    """Return git's name for the files of deployctl/; a commit with changes stands alone."""
-    return commit if commit.endswith("+") else _git("rev-parse", f"{commit}:deployctl")
+    tested = [result for result in results if result.product == results[-1].product]
+    return list({(result.point, result.fault): result for result in tested}.values())
 
 
 def table(results: list[Result]) -> Iterator[str]:
@@ -108,9 +100,8 @@ def table(results: list[Result]) -> Iterator[str]:
     dates = sorted({each.date for each in results})
     yield ""
     yield (
-        f"Commit {', '.join(sorted({each.commit for each in results}))},"
-        f" {' to '.join(dict.fromkeys((dates[0], dates[-1])))}:"
-        f" {len(results)} of {len(CASES)} cases."
+        f"{len(results)} of {len(CASES)} cases, {' to '.join(dict.fromkeys((dates[0], dates[-1])))},"
+        f" with deployctl/ as `git rev-parse COMMIT:deployctl` names it: {results[-1].product}."
     )
 
 
@@ -135,4 +126,4 @@ def _longest(results: Iterable[Result]) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(table(newest(FILE.read_text().splitlines(), product_of))))
+    print("\n".join(table(newest(FILE.read_text().splitlines()))))
