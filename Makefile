@@ -25,12 +25,12 @@ test: ## Run all checks and all tests but those of test-all
 	@scripts/ensure-venv
 	@scripts/ensure-tools
 	@$(MAKE) --no-print-directory lint
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) -m "not thorough"'
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && scripts/run-tests -m "not thorough"'
 
 test-all: ## Run what test leaves out: more variants and examples, and each fault once
 	@scripts/ensure-venv
 	@scripts/ensure-tools
-	@scripts/with-docker sh -c 'scripts/ensure-base-image && $(pytest) \
+	@scripts/with-docker sh -c 'scripts/ensure-base-image && scripts/run-tests \
 		--hypothesis-profile thorough -m "thorough or hypothesis"'
 
 .PHONY: test-fresh
