@@ -200,10 +200,10 @@ def _first_needs(here: ConfiguredOnHost, action: Action, release: Release) -> tu
 
 
 def _looked_at(here: ConfiguredOnHost, release: Release) -> tuple[str, ...]:
-    """All that is needed, or nothing: `up` without `--no-deps` goes over all of it."""
-    needs = {d.need(release.tag) for d in here.dependencies}
-    looks = Need.START in needs or not _alone(here)
-    return tuple(d.name for d in here.dependencies) if looks else ()
+    """`up` without `--no-deps` goes over all that is needed, and with it over what it starts."""
+    needs = {d.name: d.need(release.tag) for d in here.dependencies}
+    all_of_them = Need.START in needs.values() or not _alone(here)
+    return tuple(n for n, need in needs.items() if all_of_them or need is Need.START_ALONE)
 
 
 def _typed(first: FirstNeed, service: ComposeService, tag: str) -> Iterator[Command]:

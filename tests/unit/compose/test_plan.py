@@ -194,6 +194,7 @@ def test_compose_is_not_let_near_a_one_shot_that_it_would_run_again() -> None:
         FirstNeed("init", Need.RUN, COMPLETED),
         FirstNeed("queue", Need.START_ALONE, "service_started"),
     )
+    assert plan(found).looked_at == ("queue",)
     typed = commands(here(found), Action.DEPLOY, release(3), fetch=False)
     assert [line.split(" up ")[1] for line in typed[1:]] == [
         "-d --no-deps --pull missing --no-build init",

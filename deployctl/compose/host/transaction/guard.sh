@@ -53,7 +53,7 @@ guard() {
     { command exec 7>>"$run_directory/guard" && flock 7; } || return 1
     began=$(uptime)
     known_restarts=
-    true >"$run_directory/guarded" && cd "$directory" && open_locks && wait_for_locks || return 1
+    cd "$directory" && open_locks && true >"$run_directory/guarded" && wait_for_locks || return 1
     [ ! -e "$run_directory/outcome" ] || return 0
     find_last_line
     case $last_line in
