@@ -16,6 +16,7 @@ from deployctl.release.results import UnfinishedRun
 from deployctl.ssh.connection import Connection
 
 NOTHING_TO_ABORT = "nothing-to-abort"
+TOO_LATE = "too-late-to-abort"
 
 
 def abort(
@@ -70,7 +71,7 @@ def abort_result(events: RunEvents, asked: ending.Asked) -> AbortResult:
     succeeded = ending.success_entry(events, asked)
     tag = ending.shown_tag(succeeded.release.tag)
     raise RefusedError(
-        NOTHING_TO_ABORT,
+        TOO_LATE,
         f"the {succeeded.action} of {asked.service} {tag} on {asked.host} succeeded before it "
         "could be aborted",
         state=f"{tag} runs and is healthy",

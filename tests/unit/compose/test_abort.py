@@ -57,7 +57,7 @@ def test_one_that_had_not_begun_has_changed_nothing(of: RunEvents) -> None:
 @pytest.mark.parametrize(
     ("of", "status", "code"),
     [
-        (events("succeeded"), errors.EXIT_REFUSED, "nothing-to-abort"),
+        (events("succeeded"), errors.EXIT_REFUSED, "too-late-to-abort"),
         (events("broken", reason="aborted"), errors.EXIT_BROKEN, "broken"),
         (events(), errors.EXIT_BROKEN, "record-gone"),
         (events("restored", service="db"), errors.EXIT_BROKEN, "outcome-mismatch"),
