@@ -247,12 +247,12 @@ def _recorded_end(events: RunEvents, asked: Asked) -> record.Entry:
 
 
 def _restored(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
-    back = entry.previous.tag if entry.previous else "the previous release"
+    back = shown_tag(entry.previous.tag) if entry.previous else "what ran before"
     return RestoredError(
         "restored",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
         f"{_why(entry, events.limit)}",
-        state=_RUNGS.get(entry.rung, "{} is back and healthy").format(shown_tag(back)),
+        state=_RUNGS.get(entry.rung, "{} is back and healthy").format(back),
         hint=suggest.hint(
             "fix what the log shows and deploy a new commit; what runs now:",
             suggest.deployctl("status", entry.service),
@@ -266,7 +266,7 @@ def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError
     look = suggest.deployctl("status", entry.service)
     if entry.previous is None:
         hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
-        state = "the failed release was left as it is: there was no earlier release to put back"
+        state = "there was no earlier release to put back: what the run has made is left as it is"
     else:
         hint = suggest.hint(
             "look at what runs; then fix it and deploy again, or go back:",

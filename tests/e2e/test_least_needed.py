@@ -9,7 +9,7 @@ import pytest
 from tests.e2e import host
 from tests.e2e.client import SERVICE, Client
 from tests.e2e.invariants import assert_sound, settle
-from tests.e2e.steps import BACKEND_FILE, container_ids, deploy, edit
+from tests.e2e.steps import BACKEND_FILE, container_ids, deploy, edit, make_unhealthy
 from tests.faults.gate import Gate, held_back
 from tests.thorough import thorough
 from tests.vps.catalogue import EXITS_AT_ONCE, GOOD, IGNORES_SIGTERM, Release
@@ -60,6 +60,48 @@ def test_where_the_new_container_cannot_be_made_the_old_one_goes_on(
     assert (last_line(vps)["reason"], last_line(vps)["rung"]) == ("up-failed", "untouched")
     assert f"{OLD.tag} runs as before" in ended.stderr
     assert vps.served() == OLD.tag
+
+
+def test_what_ran_before_deployctl_came_goes_on(ready: Client, vps: Vps) -> None:
+    """Somebody made it of an image with another name: there is no tag that could be put back."""
+    vps.run(f"docker pull -q {OLD.image} && docker tag {OLD.image} handmade:latest")
+    ours = "localhost:5000/enforcer-backend:${IMAGE_TAG}"
+    edit(vps, BACKEND_FILE, ours, "handmade:latest")
+    vps.run(
+        f"cd {INFRA} && IMAGE_TAG=none docker compose -f compose/docker-compose.yml"
+        f" -f compose/enforcer/docker-compose.yml up -d --wait {SERVICE}"
+    )
+    before = what_runs(vps)
+    edit(vps, BACKEND_FILE, "handmade:latest", ours)
+    edit(vps, BACKEND_FILE, PORTS, BIND + PORTS)
+
+    ended = ready.run("deploy", SERVICE, NEW.tag)
+
+    assert ended.exit_status == 6, ended.text
+    assert what_runs(vps) == before
+    assert "what ran before runs as before" in ended.stderr
+    assert vps.served() == OLD.tag
+
+
+def test_a_rollback_from_a_sick_release_that_is_killed_stays(deployed: Client, vps: Vps) -> None:
+    """Its guardian has nothing well to go back to, and leaves what got well."""
+    deploy(deployed, vps, NEW)
+    make_unhealthy(vps)
+    gate = Gate(vps)
+    gate.install()
+    gate.close("after", UP)
+    with deployed.start("rollback", SERVICE) as running:
+        gate.await_reached()
+        brought = container_ids(vps)
+        host.kill_transaction(vps, host.unfinished_run(vps))
+        gate.open()
+        ended = running.wait()
+
+    assert ended.exit_status == 0, ended.text
+    assert "the run was killed on the host" in ended.stderr
+    assert container_ids(vps) == brought
+    settle(vps)
+    assert assert_sound(vps, deployed) == OLD.tag
 
 
 @pytest.mark.thorough

@@ -124,5 +124,5 @@ remember_restarts() {
 
 # For how long it was waited, as the inventory may say something else by the time that it is told.
 say_too_late() {
-    is_aborted || event "{\"event\":\"gave-up\",\"seconds\":$(in_seconds "$health_timeout")}"
+    [ "${heeds_abort-no}" = no ] || is_aborted || event "{\"event\":\"gave-up\",\"seconds\":$(in_seconds "$health_timeout")}"
 }

@@ -6,21 +6,20 @@ put_back() {
     aborted_by=$(who_aborted)
     heeds_abort=no
     say_going_back
-    if [ -z "$restore_image_id" ]; then
-        settle_what_serves
+    # Where nothing well served before, a new release that is well is the best there is.
+    if [ -z "$serving" ] && stay_with_new "$(time_for_new)"; then
         return
     fi
-    step restore
-    if bring_back "$@"; then
-        # The file still names what was there before; this is for one that named nothing.
-        [ "$rung" = untouched ] || keep_tag "$restore_tag"
-        reason=$failure
-        extra_fields=",\"serves\":\"$restore_tag\",\"rung\":\"$rung\"$aborted_by"
-        settle restored
-    else
+    find_what_ran
+    if [ -n "$restore_image_id" ]; then
+        step restore
+        if bring_back "$@"; then
+            settle_restored
+            return
+        fi
         event "{\"event\":\"restore-failed\",\"reason\":\"$reason\"}"
-        settle_what_serves
     fi
+    stay_with_new "$((stable_unchecked + 100))" || settle_broken
 }
 
 # For an abort, which ends no call of docker from now on. An empty file needs no room.
@@ -38,22 +37,55 @@ who_aborted() {
     esac
 }
 
-# Broken means that nothing healthy serves, or not as it was asked for: what got well after all, and
-# cannot be replaced, is a success with a reason.
-settle_what_serves() {
-    left=''
-    replicas=$wanted_replicas
-    health_timeout=$((stable_unchecked + 100))
-    if wait_until_healthy "$image_id"; then
-        left=$tag
-        if keep_tag "$tag"; then
-            reason=$failure
-            succeed
-            return
-        fi
+# Without a release that can be made again, what ran when the run began can still be left alone, or be
+# started: for that it needs no tag.
+find_what_ran() {
+    [ -z "$restore_image_id" ] || return 0
+    ran=$(printf '%s\n' "$expect_containers" | sed -n 's/^[^ ]* \([^ ]*\) up$/\1/p' | sort -u)
+    case $ran in
+        *[!0-9a-z:]*) ;; # of several images
+        *) restore_image_id=$ran ;;
+    esac
+}
+
+settle_restored() {
+    # The file still names what was there before; this is for one that named nothing.
+    [ "$rung" = untouched ] || [ -z "$restore_tag" ] || keep_tag "$restore_tag"
+    reason=$failure
+    extra_fields=",\"serves\":\"$restore_tag\",\"rung\":\"$rung\"$aborted_by"
+    settle restored
+}
+
+# A run that was killed has not waited for what it made.
+time_for_new() {
+    if [ "$failure" = killed ] && [ -n "$(list_containers "$service")" ]; then
+        echo "$health_timeout"
+    else
+        echo "$((stable_unchecked + 100))"
     fi
+}
+
+# stay_with_new CENTISECONDS: what gets well after all, and cannot or need not be replaced, is a success
+# with a reason. Fails where it does not get well.
+stay_with_new() {
+    replicas=$wanted_replicas
+    usual_timeout=$health_timeout
+    health_timeout=$1
+    wait_until_healthy "$image_id" && well=yes || well=no
+    health_timeout=$usual_timeout
+    [ "$well" = yes ] || return 1
+    if keep_tag "$tag"; then
+        reason=$failure
+        succeed
+    else
+        settle_broken "$tag"
+    fi
+}
+
+# settle_broken [TAG]: nothing healthy serves, or TAG does, and not as it was asked for.
+settle_broken() {
     extra_fields=$aborted_by
-    [ "$reason" = docker-away ] || extra_fields=",\"serves\":\"$left\"$aborted_by"
+    [ "$reason" = docker-away ] || extra_fields=",\"serves\":\"${1-}\"$aborted_by"
     reason=$failure
     settle broken
 }
@@ -61,7 +93,9 @@ settle_what_serves() {
 # A ladder. Before each rung docker is waited for, and it is seen what is there now.
 bring_back() {
     replicas=1 # Compose has made the others, too, when it says that it is done.
-    for rung in untouched made forced; do
+    rungs='untouched made forced'
+    [ -n "$restore_tag" ] || rungs=untouched
+    for rung in $rungs; do
         allow "$((up_limit + health_timeout))"
         wait_for_docker || {
             reason=docker-away
@@ -87,7 +121,7 @@ clear_the_way() {
             wait_for_docker || break
         done
     done
-    attempt limited docker tag "$restore_image_id" "$restore_image"
+    [ -z "$restore_image" ] || attempt limited docker tag "$restore_image_id" "$restore_image"
 }
 
 # Fails where docker went away, and it may end yet.

@@ -1,0 +1,162 @@
+"""What a run that failed leaves serving: the least is done, and what is well stays."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+
+import pytest
+
+from deployctl.errors import BrokenError, RestoredError
+from deployctl.release.release import Action
+from tests.host.fake_host import REPOSITORY, WEB, FakeHost, one_shell
+from tests.unit.build import digest, image_id, tag
+
+FOREIGN = 88
+
+
+def make_sick(host: FakeHost) -> None:
+    """Let the release that serves get unhealthy."""
+    (serving,) = host.containers()
+    path = host.fake / "containers" / serving["id"]
+    path.write_text(path.read_text().replace(" healthy ", " unhealthy "))
+
+
+def up_call(host: FakeHost) -> int:
+    """Return which call of a run is the `up` of the service."""
+    calls = enumerate(host.calls("transact"), 1)
+    return next(n for n, call in calls if " up " in call and call.endswith(WEB))
+
+
+# ---------------------------------------------------------------- nothing well served before
+
+
+@one_shell
+def test_a_rollback_from_a_sick_release_stays_where_the_run_is_killed_then(host: FakeHost) -> None:
+    make_sick(host)
+    twin = host.copy(host.root.parent / "twin")
+    twin.run(twin.plan(1, Action.ROLLBACK))
+    host.break_at("transact", up_call(twin) + 1, "kill-shell")
+
+    host.run(host.plan(1, Action.ROLLBACK))
+
+    last = host.lines()[-1]
+    assert (last["event"], last["reason"], last["serves"]) == ("succeeded", "killed", tag(1))
+    assert host.serves() == 1
+
+
+@one_shell
+def test_a_rollback_from_a_sick_release_stays_though_its_tag_cannot_be_kept(host: FakeHost) -> None:
+    make_sick(host)
+    host.service = dataclasses.replace(host.service, persist=True)
+    plan = host.plan(1, Action.ROLLBACK)
+    (host.project_directory / f".env.deployctl-{plan.run}").mkdir()
+
+    with pytest.raises(BrokenError):
+        host.run(plan)
+
+    last = host.lines()[-1]
+    assert (last["event"], last["reason"], last["serves"]) == ("broken", "persist-failed", tag(1))
+    assert host.serves() == 1
+
+
+@one_shell
+def test_a_first_release_whose_run_is_killed_gets_its_time_to_get_healthy(empty: FakeHost) -> None:
+    empty.service = dataclasses.replace(empty.service, health_timeout=60.0)
+    twin = empty.copy(empty.root.parent / "twin")
+    twin.deploy(1)
+    empty.push(1, "never")
+    empty.fetch(1)
+    plan = empty.plan(1)
+    empty.break_at("transact", up_call(twin) + 1, "kill-shell")
+
+    def get_healthy_late() -> None:
+        # A look each 0.05 s: longer than a run that had its time would wait again.
+        give_up = time.monotonic() + 60
+        while len(looks := empty.calls("transact")) < up_call(twin) + 60:
+            assert time.monotonic() < give_up, looks
+            time.sleep(0.02)
+        (made,) = empty.containers()
+        path = empty.fake / "containers" / made["id"]
+        path.write_text(path.read_text().replace(" starting ", " healthy "))
+
+    later = threading.Thread(target=get_healthy_late)
+    later.start()
+    empty.run(plan)
+    later.join()
+
+    last = empty.lines()[-1]
+    assert (last["event"], last["reason"], last["serves"]) == ("succeeded", "killed", tag(1))
+
+
+@one_shell
+def test_a_sick_release_is_made_again_also_beside_a_leftover(host: FakeHost) -> None:
+    make_sick(host)
+    (serving,) = host.containers()
+    line = (host.fake / "containers" / serving["id"]).read_text().strip()
+    left = line.replace("infra-web-1", "0123456789ab_infra-web-1").replace("running", "created")
+    host.write(f"containers/{77:064x}", left)
+
+    host.run(host.plan(2))
+
+    assert host.events()[-1] == "succeeded 2"
+    assert [c["id"] for c in host.containers()] != [serving["id"]]
+    assert host.serves() == 2
+
+
+# ---------------------------------------------------------------- what has no tag of ours
+
+
+@pytest.fixture
+def foreign(empty: FakeHost) -> FakeHost:
+    """A host on which the service runs, as people made it: of an image of another name."""
+    empty.write(f"images/{image_id(FOREIGN)}", f"healthy - {digest(FOREIGN)} infra-web")
+    empty.write("tags/infra-web:latest", image_id(FOREIGN))
+    line = "web infra {} infra-web:latest running 0 healthy 2026-01-01T00:00:00Z infra-web-1 x"
+    empty.write(f"containers/{77:064x}", line.format(image_id(FOREIGN)))
+    empty.fetch(1)
+    return empty
+
+
+@one_shell
+def test_what_ran_before_the_first_deploy_is_left_alone(foreign: FakeHost) -> None:
+    before = foreign.containers()
+    plan = foreign.plan(1)
+    (foreign.fake / "images" / image_id(1)).unlink()
+
+    with pytest.raises(RestoredError) as caught:
+        foreign.run(plan)
+
+    assert foreign.containers() == before
+    last = foreign.lines()[-1]
+    assert (last["event"], last["rung"], last["serves"]) == ("restored", "untouched", "")
+    assert caught.value.state == "what ran before runs as before, healthy: it was left alone"
+
+
+@one_shell
+def test_what_a_first_deploy_stopped_is_started_again(foreign: FakeHost) -> None:
+    """Docker made the new container, stopped the old one, and did no more."""
+    (before,) = foreign.containers()
+    plan = foreign.plan(1)
+    foreign.forget_calls()
+    foreign.break_at("transact", 1, "half", last=20)
+
+    with pytest.raises(RestoredError) as caught:
+        foreign.run(plan)
+
+    assert [(c["id"], c["status"]) for c in foreign.containers()] == [(before["id"], "running")]
+    assert foreign.lines()[-1]["rung"] == "started"
+    assert caught.value.state.startswith("what ran before is back")
+
+
+@one_shell
+def test_what_a_first_deploy_replaced_cannot_come_back(foreign: FakeHost) -> None:
+    foreign.push(1, "unhealthy")
+    plan = foreign.plan(1)
+
+    with pytest.raises(BrokenError) as caught:
+        foreign.run(plan)
+
+    assert "no earlier release to put back" in caught.value.state
+    assert [c["reference"] for c in foreign.containers()] == [f"{REPOSITORY}:{tag(1)}"]
