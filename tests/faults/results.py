@@ -98,9 +98,10 @@ def table(results: list[Result]) -> Iterator[str]:
         yield _row(struck, [each for each in results if each.fault in map(str, faults)])
     yield _row("all", results)
     dates = sorted({each.date for each in results})
+    when = " to ".join(dict.fromkeys((dates[0], dates[-1])))
     yield ""
     yield (
-        f"{len(results)} of {len(CASES)} cases, {' to '.join(dict.fromkeys((dates[0], dates[-1])))},"
+        f"{len(results)} of {len(CASES)} cases, {when},"
         f" with deployctl/ as `git rev-parse COMMIT:deployctl` names it: {results[-1].product}."
     )
 
