@@ -24,7 +24,7 @@ _TITLES = {
     errors.EXIT_BUSY: "deployctl: busy, nothing was changed",
     errors.EXIT_RESTORED: "deployctl: failed, the previous release is back",
     errors.EXIT_BROKEN: "deployctl: failed and not restored, a person is needed",
-    errors.EXIT_UNKNOWN: "deployctl: connection lost, the run goes on",
+    errors.EXIT_UNKNOWN: "deployctl: connection lost, the outcome is not known",
     errors.EXIT_INTERRUPTED: "deployctl: interrupted",
 }
 

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors
+from deployctl.compose.ending import lost
 from deployctl.release.check import CheckFinding, CheckResult, Severity
 from deployctl.release.results import State
 from deployctl.render.github.job import GithubJob
-from tests.unit.render.github.step import FAILED, Step, failed
+from tests.unit.render.github.step import FAILED, RUN, Step, failed
 from tests.unit.render.samples import UNREACHABLE, checks, in_sync, statuses
 from tests.workflow_runner import commands
 
@@ -56,6 +57,14 @@ def test_a_failure_is_one_annotation_with_the_state_and_the_next_command(step: S
     ]
     folded = step.err.getvalue().partition("::group::")[2].partition("::endgroup::")[0]
     assert "panic: DATABASE_URL is not set" in folded
+
+
+def test_of_a_lost_connection_only_what_is_known_is_said(step: Step) -> None:
+    """The host may have gone down: whether the run goes on is not known."""
+    step.render().rollout(failed(lost("vps", RUN, begun=True)), errors.EXIT_UNKNOWN)
+
+    (error,) = (command for command in step.commands if command.name == "error")
+    assert error.properties["title"] == "deployctl: connection lost, the outcome is not known"
 
 
 def test_a_status_that_was_to_be_checked_fails_with_an_error_else_it_warns(step: Step) -> None:
