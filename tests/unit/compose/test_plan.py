@@ -150,6 +150,12 @@ def test_dependencies_that_are_not_there_are_started_first() -> None:
     assert plan(dataclasses.replace(found, containers=all_there)).looked_at == ()
 
 
+def test_an_up_may_take_as_long_as_the_old_containers_take_to_stop() -> None:
+    slow = dataclasses.replace(IN_ORDER, configuration=configuration(stop_grace=400.0))
+
+    assert (plan(slow).stop_grace, plan(slow).up_limit) == (400.0, 700.0)
+
+
 def migrating(*containers: ComposeContainer) -> HostFacts:
     """A service that needs a migration, which is made of each release."""
     web = configuration(dependencies={"migrate": COMPLETED}).services[WEB]

@@ -95,6 +95,18 @@ def test_the_start_period_is_what_compose_writes_and_nothing_else(
     assert found.services["web"].start_period == seconds
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [({}, 10.0), ({"stop_grace_period": "6m40s"}, 400.0), ({"stop_grace_period": "odd"}, 10.0)],
+)
+def test_the_time_that_containers_may_take_to_stop_is_composes(
+    written: dict[str, str], seconds: float
+) -> None:
+    found = project(web=written)
+
+    assert found.services["web"].stop_grace == seconds
+
+
 def test_a_build_section_is_seen_even_when_it_is_empty() -> None:
     assert project(web={"image": "web", "build": None}).services["web"].builds
 
