@@ -64,7 +64,7 @@ def abort_result(events: RunEvents, asked: ending.Asked) -> AbortResult:
     entry = events.entry()
     if entry and entry.run == asked.run and entry.event == record.RESTORED and asked.agrees(entry):
         outcome = AbortOutcome.ABORTED if entry.reason == "aborted" else AbortOutcome.RESTORED
-        back = entry.previous.tag if entry.previous else ""
+        back = record.tag_put_back(entry)
         return AbortResult(asked.host, asked.service, outcome, run, back, entry.rung)
     if ending.changed_nothing(events):
         return AbortResult(asked.host, asked.service, AbortOutcome.ABORTED, run)

@@ -247,12 +247,14 @@ def _recorded_end(events: RunEvents, asked: Asked) -> record.Entry:
 
 
 def _restored(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
-    back = shown_tag(entry.previous.tag) if entry.previous else "what ran before"
+    back = record.tag_put_back(entry)
     return RestoredError(
         "restored",
         f"{entry.action} of {entry.service} {entry.release.tag} on {host} failed: "
         f"{_why(entry, events.limit)}",
-        state=_RUNGS.get(entry.rung, "{} is back and healthy").format(back),
+        state=_RUNGS.get(entry.rung, "{} is back and healthy").format(
+            shown_tag(back) if back else "what ran before"
+        ),
         hint=suggest.hint(
             "fix what the log shows and deploy a new commit; what runs now:",
             suggest.deployctl("status", entry.service),
@@ -267,6 +269,9 @@ def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError
     if entry.previous is None:
         hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
         state = "there was no earlier release to put back: what the run has made is left as it is"
+    elif entry.serves:
+        hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
+        state = f"{shown_tag(entry.serves)} runs and is healthy: a person is needed for the rest"
     else:
         hint = suggest.hint(
             "look at what runs; then fix it and deploy again, or go back:",

@@ -341,6 +341,16 @@ def _last(entries: Iterable[Entry], events: Iterable[str]) -> Entry | None:
     return next((entry for entry in reversed(tuple(entries)) if entry.event in wanted), None)
 
 
+def tag_put_back(restored: Entry) -> str:
+    """Return the tag that a `restored` run left serving; empty: it has none of the service's.
+
+    A line of a version before does not say it: what it calls previous was put back.
+    """
+    if "serves" in restored.raw:
+        return restored.serves
+    return restored.previous.tag if restored.previous else ""
+
+
 # ---------------------------------------------------------------- entries → text
 
 

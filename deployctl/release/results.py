@@ -275,6 +275,8 @@ class RecordedRun:
         seconds: how long it took, or takes by now; None: not known, or there was nothing to do.
         unchanged: the release ran already; nothing was done.
         aborted_by: who aborted it; empty: nobody, or not known.
+        put_back: the tag that a failure did put back; empty: none, or what runs has no tag of the
+            service's.
     """
 
     run: str
@@ -292,6 +294,7 @@ class RecordedRun:
     seconds: float | None = None
     unchanged: bool = False
     aborted_by: str = ""
+    put_back: str = ""
 
     @property
     def at(self) -> str:

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from deployctl.release.moments import read_moment
-from deployctl.release.record import INTERRUPTED, OUTCOMES, STARTED, Entry, History
+from deployctl.release.record import (
+    INTERRUPTED,
+    OUTCOMES,
+    RESTORED,
+    STARTED,
+    Entry,
+    History,
+    tag_put_back,
+)
 from deployctl.release.results import RecordedRun, RunOutcome, UnfinishedRun
 
 
@@ -80,6 +88,7 @@ def _run(entries: Sequence[Entry], *, going_on: bool, doubtful: bool, now: datet
         seconds=_seconds(start, end, now if going_on else None),
         unchanged=told.unchanged,
         aborted_by=told.aborted_by,
+        put_back=tag_put_back(told) if told.event == RESTORED else "",
     )
 
 

@@ -13,6 +13,7 @@ from deployctl.release.record import (
     SUCCEEDED,
     Entry,
     History,
+    tag_put_back,
 )
 from deployctl.release.release import Release, same_release
 from deployctl.release.results import RolledBackTo
@@ -197,6 +198,9 @@ def _left_nothing_new(last: Entry, newest: Entry, running: Release, digests: Seq
     """
     if last.event == SUCCEEDED:
         return False
+    if last.event == RESTORED and not tag_put_back(last):
+        # It had no tag of the service's, so it cannot be compared.
+        return not same_release(last.release, running, digests)
     before = [newest.release] if last.previous is None else [last.previous, newest.release]
     if last.event != RESTORED and same_release(last.release, running, digests):
         return False

@@ -1,8 +1,8 @@
 """What must hold after any fault, written once.
 
 1. The service serves a release that succeeded before, or the new one, or the outcome says in so
-   many words that a person is needed, and then nothing healthy serves but what it names. Where
-   the machine went down, or the transaction was killed together with its guardian: after the next
+   many words that a person is needed, and never of a release that was left alone. Where the
+   machine went down, or the transaction was killed together with its guardian: after the next
    changing command, and until then status says "interrupted".
 2. The history is readable, its numbering unbroken, and each run that started has one outcome
    after the next command at the latest.
@@ -51,14 +51,12 @@ class Aftermath:
 
     Attributes:
         outcome: event that ended the run; "started": none; empty: it never began.
-        serves: the tag that it recorded as serving at its end; empty: none, or not known.
         served: what HTTP answers; None: nothing.
         row: of status.
         good: tags that have succeeded here.
     """
 
     outcome: str
-    serves: str
     served: str | None
     row: Any
     good: frozenset[str]
@@ -109,10 +107,8 @@ def _look(scene: Scene) -> Aftermath:
     status = scene.bystander.run("status", SERVICE, "--json")
     assert status.exit_status == 0, status.text
     (row,) = status.json["services"]
-    ours = _last_of_job(scene, lines)
     return Aftermath(
-        outcome=ours.get("event", ""),
-        serves=ours.get("serves", ""),
+        outcome=_outcome(scene, lines),
         served=scene.vps.served(),
         row=row,
         good=frozenset(line["tag"] for line in lines if line["event"] == "succeeded")
@@ -126,7 +122,7 @@ def _readable_lines(scene: Scene) -> list[host.Line]:
     return [json.loads(line) for line in text.split("\n")[:-1] if line]
 
 
-def _last_of_job(scene: Scene, lines: list[host.Line]) -> host.Line:
+def _outcome(scene: Scene, lines: list[host.Line]) -> str:
     """Of the job's run. A rollback that looks only after another deploy goes back from that."""
     action = scene.job.command[0]
     ours = [
@@ -134,7 +130,7 @@ def _last_of_job(scene: Scene, lines: list[host.Line]) -> host.Line:
         for line in lines
         if line["action"] == action and (action == "rollback" or line["tag"] == scene.job.target)
     ]
-    return ours[-1] if ours else {}
+    return ours[-1]["event"] if ours else ""
 
 
 def _assert_release(scene: Scene, fault: Fault, ended: Ended, after: Aftermath) -> None:
@@ -147,21 +143,13 @@ def _assert_release(scene: Scene, fault: Fault, ended: Ended, after: Aftermath) 
         told = after.row["state"] != "in sync" or any(w in ended.text for w in _NEEDS_A_PERSON)
         assert told, (ended.text, after.row)
         if after.outcome == "broken" and not (fault.meddles or fault.stops_docker):
-            assert after.serves == _serving_well(scene), (ended.text, after.row)
+            assert scene.watch.seen().events_of_old, f"the old release was left alone: {ended.text}"
     elif fault.meddles:
         assert after.served in {*after.good, None}, after
     elif after.outcome == "succeeded":
         assert after.served == scene.job.target, after
     else:
         assert after.served == scene.job.before, after
-
-
-def _serving_well(scene: Scene) -> str:
-    """The tag that all of the service's containers run, healthy; empty: none."""
-    found = host.containers(scene.vps)
-    images = {each["Config"]["Image"] for each in found}
-    well = all(each["State"].get("Health", {}).get("Status") == "healthy" for each in found)
-    return images.pop().rpartition(":")[2] if well and len(images) == 1 else ""
 
 
 def _assert_status_agrees(scene: Scene, after: Aftermath) -> None:

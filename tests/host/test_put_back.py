@@ -8,12 +8,18 @@ import time
 
 import pytest
 
+from deployctl.compose.container import Need
+from deployctl.compose.kept_images import Outdated
+from deployctl.compose.plan import FirstNeed
+from deployctl.compose.project import STARTED
 from deployctl.errors import BrokenError, RestoredError
 from deployctl.release.release import Action
-from tests.host.fake_host import REPOSITORY, WEB, FakeHost, one_shell
+from tests.host.fake_host import REPOSITORY, WEB, FakeHost, one_shell, wait_until_tidy
 from tests.unit.build import digest, image_id, tag
 
+CACHE = FirstNeed("cache", Need.START, STARTED)
 FOREIGN = 88
+MADE = f"{image_id(FOREIGN)} infra-web:latest"
 
 
 def make_sick(host: FakeHost) -> None:
@@ -105,6 +111,41 @@ def test_a_sick_release_is_made_again_also_beside_a_leftover(host: FakeHost) -> 
     assert host.serves() == 2
 
 
+@one_shell
+def test_a_success_stays_one_though_old_images_cannot_be_removed(host: FakeHost) -> None:
+    make_sick(host)
+    twin = host.copy(host.root.parent / "twin")
+    twin.run(twin.plan(1, Action.ROLLBACK))
+    plan = host.plan(1, Action.ROLLBACK)
+    plan = dataclasses.replace(plan, outdated=Outdated((), (tag(9),)))
+    host.forget_calls()
+    host.break_at("transact", up_call(twin) + 1, "kill-shell")
+
+    host.run(plan)
+    wait_until_tidy(host)
+
+    ours = [line["event"] for line in host.lines() if line["run"] == plan.run]
+    assert ours == ["started", "succeeded"]
+    assert host.serves() == 1
+
+
+@one_shell
+def test_a_sick_release_that_was_not_made_anew_is_no_success(host: FakeHost) -> None:
+    """It gets well by itself in the middle of its own redeploy."""
+    make_sick(host)
+    (serving,) = host.containers()
+    plan = dataclasses.replace(host.plan(2), dependencies=(CACHE,))
+    host.write("services/cache", "infra 1 cache:1")
+    path = host.fake / "containers" / serving["id"]
+    path.write_text(path.read_text().replace(" unhealthy ", " healthy "))
+
+    with pytest.raises(RestoredError):
+        host.run(plan)
+
+    assert host.events()[-1] == "restored 2"
+    assert host.lines()[-1]["rung"] == "untouched"
+
+
 # ---------------------------------------------------------------- what has no tag of ours
 
 
@@ -113,8 +154,8 @@ def foreign(empty: FakeHost) -> FakeHost:
     """A host on which the service runs, as people made it: of an image of another name."""
     empty.write(f"images/{image_id(FOREIGN)}", f"healthy - {digest(FOREIGN)} infra-web")
     empty.write("tags/infra-web:latest", image_id(FOREIGN))
-    line = "web infra {} infra-web:latest running 0 healthy 2026-01-01T00:00:00Z infra-web-1 x"
-    empty.write(f"containers/{77:064x}", line.format(image_id(FOREIGN)))
+    state = "running 0 healthy 2026-01-01T00:00:00Z infra-web-1 x"
+    empty.write(f"containers/{77:064x}", f"web infra {MADE} {state}")
     empty.fetch(1)
     return empty
 
@@ -132,6 +173,25 @@ def test_what_ran_before_the_first_deploy_is_left_alone(foreign: FakeHost) -> No
     last = foreign.lines()[-1]
     assert (last["event"], last["rung"], last["serves"]) == ("restored", "untouched", "")
     assert caught.value.state == "what ran before runs as before, healthy: it was left alone"
+
+
+@one_shell
+def test_what_somebody_made_since_the_last_deploy_is_left_alone(host: FakeHost) -> None:
+    (serving,) = host.containers()
+    path = host.fake / "containers" / serving["id"]
+    path.write_text(path.read_text().replace(f"{image_id(2)} {REPOSITORY}:{tag(2)}", MADE))
+    host.write(f"images/{image_id(FOREIGN)}", f"healthy - {digest(FOREIGN)} infra-web")
+    before = host.containers()
+    host.fetch(3)
+    plan = host.plan(3)
+    (host.fake / "images" / image_id(3)).unlink()
+
+    with pytest.raises(RestoredError) as caught:
+        host.run(plan)
+
+    assert host.containers() == before
+    assert host.lines()[-1]["serves"] == ""
+    assert caught.value.state.startswith("what ran before runs as before")
 
 
 @one_shell

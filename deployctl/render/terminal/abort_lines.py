@@ -44,9 +44,9 @@ def aborts(page: Page, results: Sequence[AbortResult]) -> None:
 def _done(page: Page, result: AbortResult) -> list[Piece]:
     run = page.show(result.run.text) if result.run else "the run"
     how = "aborted" if result.outcome is AbortOutcome.ABORTED else "had failed by itself"
-    if not result.serves:
+    if not result.rung:
         return [f"{how} before it changed anything: {run}"]
-    tag = (page.show(result.serves, limit=LONGEST_NAME), BOLD)
+    what = page.show(result.serves, limit=LONGEST_NAME) if result.serves else "as before"
     again = f" ({_RUNGS[result.rung]})" if result.rung in _RUNGS else ""
     service = page.show(result.service, limit=LONGEST_NAME)
-    return [f"{service} runs ", tag, ", ", ("healthy", GREEN), f"{again}; {how}: {run}"]
+    return [f"{service} runs ", (what, BOLD), ", ", ("healthy", GREEN), f"{again}; {how}: {run}"]

@@ -99,8 +99,7 @@ def _remark(run: RecordedRun) -> str:
     """What happened, in words; a run that went well needs none."""
     match run.outcome:
         case RunOutcome.RESTORED:
-            back = run.previous.tag if run.previous else "the release before"
-            return f"{_why(run)}; {back} was put back"
+            return f"{_why(run)}; {run.put_back or 'what ran before'} was put back"
         case RunOutcome.BROKEN:
             return f"{_why(run)}; nothing was put back"
         case RunOutcome.INTERRUPTED:

@@ -125,6 +125,24 @@ def test_why_a_run_failed_is_told_in_words() -> None:
     )
 
 
+def test_what_has_no_tag_of_ours_is_named_by_what_it_was() -> None:
+    of_old = json.dumps(
+        {**entry(2, 2, "restored", run=RUN, previous=1, rung="started"), "serves": ""}
+    )
+
+    assert error(ended("restored", text=of_old.encode())).state.startswith(
+        "what ran before is back"
+    )
+
+
+def test_a_broken_run_says_what_serves_all_the_same() -> None:
+    line = json.dumps({**entry(2, 2, "broken", run=RUN, previous=1), "serves": tag(2)})
+
+    assert error(ended("broken", text=line.encode())).state.startswith(
+        f"{tag(2)} runs and is healthy"
+    )
+
+
 @pytest.mark.parametrize(
     ("rung", "told"),
     [

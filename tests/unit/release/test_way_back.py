@@ -133,6 +133,14 @@ def test_a_deploy_that_was_put_back_leaves_nothing_to_undo_and_names_the_way_fur
     assert none.hint.endswith(f"deployctl rollback {WEB} {tag(1)}")
 
 
+def test_what_has_no_tag_of_ours_and_was_left_alone_leaves_nothing_to_undo_either() -> None:
+    failed = entry(3, 3, RESTORED, previous=2, serves="", rung="untouched")
+
+    none = refusal(recorded(entry(1, 1), entry(2, 2), failed), 5)
+
+    assert none.code == "already-put-back"
+
+
 @pytest.mark.parametrize("event", [STARTED, BROKEN, INTERRUPTED])
 def test_a_run_that_left_nothing_new_leaves_nothing_to_undo(event: str) -> None:
     none = refusal(third(event), 2)

@@ -7,11 +7,11 @@ put_back() {
     heeds_abort=no
     say_going_back
     # Where nothing well served before, a new release that is well is the best there is.
-    if [ -z "$serving" ] && stay_with_new "$(time_for_new)"; then
+    if [ -z "$serving" ] && docker_is_back && stay_with_new; then
         return
     fi
     find_what_ran
-    if [ -n "$restore_image_id" ]; then
+    if [ -n "$ran_image_id" ]; then
         step restore
         if bring_back "$@"; then
             settle_restored
@@ -19,7 +19,7 @@ put_back() {
         fi
         event "{\"event\":\"restore-failed\",\"reason\":\"$reason\"}"
     fi
-    stay_with_new "$((stable_unchecked + 100))" || settle_broken
+    stay_with_new || settle_broken
 }
 
 # For an abort, which ends no call of docker from now on. An empty file needs no room.
@@ -37,48 +37,58 @@ who_aborted() {
     esac
 }
 
-# Without a release that can be made again, what ran when the run began can still be left alone, or be
-# started: for that it needs no tag.
+# While the containers are there that ran when the run began, they can be left alone or started again,
+# whatever their image is called. What did not run well is left for the last release that succeeded.
 find_what_ran() {
-    [ -z "$restore_image_id" ] || return 0
+    ran_image_id=$restore_image_id
+    [ -z "$restore_image_id" ] || [ -n "$serving" ] || return 0
     ran=$(printf '%s\n' "$expect_containers" | sed -n 's/^[^ ]* \([^ ]*\) up$/\1/p' | sort -u)
     case $ran in
-        *[!0-9a-z:]*) ;; # of several images
-        *) restore_image_id=$ran ;;
+        "" | *[!0-9a-z:]*) ;; # nothing, or of several images
+        *) ran_image_id=$ran ;;
     esac
 }
 
 settle_restored() {
+    back=$restore_tag
+    case $rung/$ran_image_id in
+        untouched/"$restore_image_id" | started/"$restore_image_id") ;;
+        untouched/* | started/*) back='' ;; # it has no tag of ours
+        *) ;;
+    esac
     # The file still names what was there before; this is for one that named nothing.
-    [ "$rung" = untouched ] || [ -z "$restore_tag" ] || keep_tag "$restore_tag"
+    [ "$rung" = untouched ] || [ -z "$back" ] || keep_tag "$back"
     reason=$failure
-    extra_fields=",\"serves\":\"$restore_tag\",\"rung\":\"$rung\"$aborted_by"
+    extra_fields=",\"serves\":\"$back\",\"rung\":\"$rung\"$aborted_by"
     settle restored
 }
 
-# A run that was killed has not waited for what it made.
-time_for_new() {
-    if [ "$failure" = killed ] && [ -n "$(list_containers "$service")" ]; then
-        echo "$health_timeout"
-    else
-        echo "$((stable_unchecked + 100))"
-    fi
-}
-
-# stay_with_new CENTISECONDS: what gets well after all, and cannot or need not be replaced, is a success
-# with a reason. Fails where it does not get well.
+# Fails where the new release does not get well, or was not even made. What got well after all, and
+# cannot or need not be replaced, is a success with a reason.
 stay_with_new() {
+    allow "$((stable_unchecked + 100))"
+    ! is_as_before || return 1
     replicas=$wanted_replicas
     usual_timeout=$health_timeout
-    health_timeout=$1
+    health_timeout=$(time_for_new)
     wait_until_healthy "$image_id" && well=yes || well=no
-    health_timeout=$usual_timeout
+    health_timeout=$usual_timeout waited_for_new=yes
     [ "$well" = yes ] || return 1
     if keep_tag "$tag"; then
         reason=$failure
         succeed
     else
         settle_broken "$tag"
+    fi
+    return 0
+}
+
+# A run that was killed has not waited for what it made.
+time_for_new() {
+    if [ "$failure" = killed ] && [ -z "${waited_for_new-}" ]; then
+        echo "$health_timeout"
+    else
+        echo "$((stable_unchecked + 100))"
     fi
 }
 
@@ -96,8 +106,7 @@ bring_back() {
     rungs='untouched made forced'
     [ -n "$restore_tag" ] || rungs=untouched
     for rung in $rungs; do
-        allow "$((up_limit + health_timeout))"
-        wait_for_docker || {
+        docker_is_back || {
             reason=docker-away
             return 1
         }
@@ -109,6 +118,11 @@ bring_back() {
         esac && return 0
     done
     return 1
+}
+
+docker_is_back() {
+    allow "$((up_limit + health_timeout))"
+    wait_for_docker
 }
 
 # What is told to end reads "running" and "healthy" until it has ended; and the tag's name must
@@ -155,12 +169,12 @@ return_to_containers() {
         # shellcheck disable=SC2086
         attempt limited docker start $stopped || return 1
     fi
-    wait_until_healthy "$restore_image_id"
+    wait_until_healthy "$ran_image_id"
 }
 
-# Those that ran when the run began, of what is put back.
+# Those that ran when the run began.
 old_containers() {
-    printf '%s\n' "$expect_containers" | sed -n "s/ $restore_image_id up\$//p"
+    printf '%s\n' "$expect_containers" | sed -n "s/ $ran_image_id up\$//p"
 }
 
 are_all_there() {

@@ -81,7 +81,7 @@ RECORDED = HistoryResult(
     ("line 3: not JSON",),
     runs=(
         recorded_run(outcome=RunOutcome.IN_PROGRESS, seconds=12.04),
-        recorded_run(outcome=RunOutcome.RESTORED, reason="health-timeout"),
+        recorded_run(outcome=RunOutcome.RESTORED, reason="health-timeout", put_back="sha-0f9e8d7"),
         recorded_run(),
     ),
 )

@@ -53,6 +53,12 @@ def test_what_serves_again_is_named_and_how_it_came_back(
     assert text_of(result) == f"vps: web runs {serves}, {text}: {NAMED}\n"
 
 
+def test_what_has_no_tag_of_ours_is_not_named() -> None:
+    result = AbortResult("vps", "web", AbortOutcome.ABORTED, RUN, "", "started")
+
+    assert text_of(result).startswith("vps: web runs as before, healthy (")
+
+
 def test_what_had_changed_nothing_is_named() -> None:
     result = AbortResult("vps", "web", AbortOutcome.ABORTED, RUN)
 

@@ -51,8 +51,11 @@ def test_a_history_has_a_row_for_each_run_and_ends_with_its_problems() -> None:
     ("run", "said"),
     [
         ({"outcome": RunOutcome.BROKEN, "reason": "exited"}, "its container exited; nothing was"),
-        ({"outcome": RunOutcome.RESTORED, "previous": None}, "not recorded; the release before"),
-        ({"outcome": RunOutcome.RESTORED, "reason": "of-tomorrow"}, "of-tomorrow; sha-0f9e8d7"),
+        ({"outcome": RunOutcome.RESTORED}, "not recorded; what ran before was"),
+        (
+            {"outcome": RunOutcome.RESTORED, "reason": "of-tomorrow", "put_back": "sha-0f9e8d7"},
+            "of-tomorrow; sha-0f9e8d7",
+        ),
         (
             {"outcome": RunOutcome.INTERRUPTED},
             "it left no outcome: it was killed, or its line in the history is damaged",
