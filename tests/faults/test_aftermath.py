@@ -58,8 +58,8 @@ def _saboteur(old: str, new: str) -> type[Client]:
 @pytest.mark.parametrize(
     ("point", "old", "new"),
     [
-        (BEFORE_BACK, "        settle restored\n", "        settle succeeded\n"),
-        (BEFORE_BACK, "        settle restored\n", "        :\n"),
+        (BEFORE_BACK, "    settle restored\n", "    settle succeeded\n"),
+        (BEFORE_BACK, "    settle restored\n", "    :\n"),
         (BEFORE_UP, "    settle succeeded\n", "    settle restored\n"),
         (BEFORE_UP, "    settle succeeded\n", '    settle succeeded; true >"$state/half.new"\n'),
         (BEFORE_UP, "append() {\n", "append() {\n    seq=$((seq + 1))\n"),
