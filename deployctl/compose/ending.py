@@ -266,12 +266,11 @@ def _restored(events: RunEvents, entry: record.Entry, host: str) -> DeployctlErr
 
 def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
     look = suggest.deployctl("status", entry.service)
-    if entry.previous is None:
-        hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
-        state = "there was no earlier release to put back: what the run has made is left as it is"
-    elif entry.serves:
-        hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
+    hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
+    if entry.serves:
         state = f"{shown_tag(entry.serves)} runs and is healthy: a person is needed for the rest"
+    elif entry.previous is None:
+        state = "there was no earlier release to put back: what the run has made is left as it is"
     else:
         hint = suggest.hint(
             "look at what runs; then fix it and deploy again, or go back:",
@@ -297,8 +296,8 @@ def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError
 def _interrupted(entry: record.Entry, host: str) -> DeployctlError:
     return BrokenError(
         "interrupted",
-        f"{entry.action} of {entry.service} {entry.release.tag} on {host} left no outcome: it was "
-        "killed, or its line in the history is damaged",
+        f"{entry.action} of {entry.service} {entry.release.tag} on {host} left no outcome: "
+        + record.WHY_NO_OUTCOME,
         state="not settled: what runs is whatever the run had done by then",
         hint=suggest.hint(
             "look at what runs; then deploy again, or roll back:",
@@ -355,8 +354,8 @@ def _record_gone(asked: Asked) -> DeployctlError:
     """It was heard to begin: whatever became of its record, something may have been changed."""
     return BrokenError(
         "record-gone",
-        f"run {asked.run} on {asked.host} began and left no record: it was killed, or "
-        "deployctl's own files were removed",
+        f"run {asked.run} on {asked.host} began and left no record: it was killed, "
+        "the host went down, or deployctl's own files were removed",
         state="not settled: what runs is whatever the run had done",
         hint=suggest.hint(
             "look at what runs; then deploy again, or roll back:",

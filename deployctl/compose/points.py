@@ -24,7 +24,7 @@ from deployctl.compose.service import ConfiguredOnHost, ServiceOnHost
 from deployctl.errors import EXIT_REFUSED, EXIT_UNREACHABLE, DeployctlError, GateResult
 from deployctl.inventory import ComposeService, Host
 from deployctl.quoting import shown
-from deployctl.release import suggest
+from deployctl.release import record, suggest
 from deployctl.release.check import CheckFinding, Severity
 from deployctl.release.reference import Reference
 
@@ -375,7 +375,7 @@ def _interrupted(subject: Subject) -> Iterator[CheckFinding]:
             "history",
             "run-interrupted",
             f"{entry.action} of {entry.service} {entry.release.tag} left no outcome: "
-            "it was killed, or its line in the history is damaged"
+            + record.WHY_NO_OUTCOME
             + (f"; {entry.service} is down" if own and down else ""),
             suggest.hint(
                 "the next deploy or rollback records it; what runs now:",

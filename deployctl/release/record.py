@@ -24,6 +24,8 @@ STARTED, SUCCEEDED, RESTORED, BROKEN, INTERRUPTED = (
     "broken",
     "interrupted",
 )
+WHY_NO_OUTCOME = "it was killed, the host went down, or its record is damaged"
+"""What can have become of a run that is `interrupted`."""
 OUTCOMES = frozenset({SUCCEEDED, RESTORED, BROKEN, INTERRUPTED})
 _BEGINNING = b'{"v":1,"seq":'
 _EVENTS = OUTCOMES | {STARTED}

@@ -6,6 +6,7 @@ import heapq
 from typing import TYPE_CHECKING
 
 from deployctl.compose.ending import REASONS
+from deployctl.release.record import WHY_NO_OUTCOME
 from deployctl.release.results import RunOutcome, UnfinishedRun
 from deployctl.render.terminal.detail import detail, next_step
 from deployctl.render.terminal.page import BOLD, DIM, GREEN, RED, YELLOW
@@ -103,7 +104,7 @@ def _remark(run: RecordedRun) -> str:
         case RunOutcome.BROKEN:
             return f"{_why(run)}; nothing was put back"
         case RunOutcome.INTERRUPTED:
-            return "it left no outcome: it was killed, or its line in the history is damaged"
+            return f"it left no outcome: {WHY_NO_OUTCOME}"
         case RunOutcome.UNKNOWN:
             return "how it ended may stand in a line that cannot be read; it may have been killed"
         case _:

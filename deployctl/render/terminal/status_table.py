@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from deployctl.release import suggest
+from deployctl.release.record import WHY_NO_OUTCOME
 from deployctl.release.results import State, StatusResult
 from deployctl.render.harmless import safe_lines
 from deployctl.render.terminal.detail import detail, next_step
@@ -193,7 +194,7 @@ def _next(row: StatusResult) -> Iterator[_Detail]:
 def _interrupted(row: StatusResult, now: datetime) -> Iterator[_Detail]:
     if row.interrupted_run:
         yield ("last run", _what(row.interrupted_run, now), YELLOW)
-    yield ("outcome", "none: it was killed, or its line in the history is damaged", YELLOW)
+    yield ("outcome", f"none: {WHY_NO_OUTCOME}", YELLOW)
 
 
 def _under_way(row: StatusResult, name: str, now: datetime) -> Iterator[_Detail]:

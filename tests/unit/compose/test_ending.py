@@ -135,8 +135,9 @@ def test_what_has_no_tag_of_ours_is_named_by_what_it_was() -> None:
     )
 
 
-def test_a_broken_run_says_what_serves_all_the_same() -> None:
-    line = json.dumps({**entry(2, 2, "broken", run=RUN, previous=1), "serves": tag(2)})
+@pytest.mark.parametrize("previous", [1, None])
+def test_a_broken_run_says_what_serves_all_the_same(previous: int | None) -> None:
+    line = json.dumps({**entry(2, 2, "broken", run=RUN, previous=previous), "serves": tag(2)})
 
     assert error(ended("broken", text=line.encode())).state.startswith(
         f"{tag(2)} runs and is healthy"

@@ -58,7 +58,7 @@ def test_a_history_has_a_row_for_each_run_and_ends_with_its_problems() -> None:
         ),
         (
             {"outcome": RunOutcome.INTERRUPTED},
-            "it left no outcome: it was killed, or its line in the history is damaged",
+            "it left no outcome: it was killed, the host went down, or its record is damaged",
         ),
         ({"outcome": RunOutcome.UNKNOWN}, "may stand in a line that cannot be read"),
     ],
