@@ -211,6 +211,29 @@ def test_what_a_first_deploy_stopped_is_started_again(foreign: FakeHost) -> None
 
 
 @one_shell
+@pytest.mark.parametrize("kind", ["late", "fail-after-up"])
+def test_what_is_up_although_compose_failed_is_not_made_once_more(
+    host: FakeHost, kind: str
+) -> None:
+    host.push(3, "unhealthy")
+    host.fetch(3)
+    plan = host.plan(3)
+    twin = host.copy(host.root.parent / "twin")
+    with pytest.raises(RestoredError):
+        twin.run(twin.plan(3))
+    calls = enumerate(twin.calls("transact"), 1)
+    (made_again,) = (n for n, call in calls if " up " in call and n > up_call(twin))
+    host.break_at("transact", made_again, kind, last=made_again + 3)
+
+    with pytest.raises(RestoredError):
+        host.run(plan)
+
+    assert ("late" in kind) == any(call.startswith("docker rm ") for call in host.calls("transact"))
+    assert not [call for call in host.calls("transact") if "--force-recreate" in call]
+    assert (host.lines()[-1]["rung"], host.serves()) == ("made", 2)
+
+
+@one_shell
 def test_what_a_first_deploy_replaced_cannot_come_back(foreign: FakeHost) -> None:
     foreign.push(1, "unhealthy")
     plan = foreign.plan(1)

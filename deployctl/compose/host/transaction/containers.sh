@@ -30,12 +30,19 @@ service_containers() {
 
 # remove_leftovers SERVICE: a recreate that was cut off, by a power cut say, leaves a new container that
 # never started. The next `up` takes it for the service, and removes the one that serves. Told by what
-# it is, never by its name, and without force: docker removes nothing that runs.
+# it is, never by its name, and without force: docker removes nothing that runs. Where Compose was killed,
+# docker may start one yet: then it is none.
 remove_leftovers() {
-    leftovers=$(container_ids "$1" --filter status=created --filter label=com.docker.compose.replace) || return 1
+    find_leftovers "$1" || return 1
     # Word splitting is wanted: the ids are hex digits.
     # shellcheck disable=SC2086
-    [ -z "$leftovers" ] || limited docker rm $leftovers
+    [ -z "$leftovers" ] || limited docker rm $leftovers || {
+        find_leftovers "$1" && [ -z "$leftovers" ]
+    }
+}
+
+find_leftovers() {
+    leftovers=$(container_ids "$1" --filter status=created --filter label=com.docker.compose.replace)
 }
 
 # Of all that an `up` of this run looks at: with a leftover that stays, it would remove what serves.

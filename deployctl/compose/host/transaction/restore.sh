@@ -203,12 +203,16 @@ remove_new() {
     [ "$others" = no ]
 }
 
+# What Compose has made although it failed is not made once more.
 make_again() {
-    attempt "$@" || {
-        fail up-failed
-        return 1
-    }
+    attempt "$@" || fail up-failed || is_all_up || return 1
     wait_until_healthy "$restore_image_id"
+}
+
+is_all_up() {
+    here=$(service_containers) || return 1
+    ! printf '%s\n' "$here" | grep -qv " $restore_image_id up\$" &&
+        [ "$(printf '%s\n' "$here" | wc -l)" -ge "$wanted_replicas" ]
 }
 
 # As the release ran with it, where the compose files have changed since. What still serves as it should,
