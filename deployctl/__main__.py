@@ -26,9 +26,13 @@ from deployctl.render.unwritable import discard, place_of, unwritable
 def main() -> NoReturn:
     """Run the command line and exit with its status; nothing else ends the program."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+            signal.signal(number, _interrupt)
     _open_closed_streams()
     status = run(sys.argv[1:])
+    # The answer is given. A signal that comes now would end the program with another status.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     gc.freeze()  # nor at its end
     sys.exit(status)
 
