@@ -76,18 +76,25 @@ def in_order(
 
 
 def _outcome(host: Host, change: Callable[[Connection], RunResult]) -> HostOutcome:
-    from deployctl.errors import DeployctlError, InterruptedByUserError
+    from deployctl.errors import UNTOUCHED, DeployctlError, InterruptedByUserError
+    from deployctl.release import suggest
     from deployctl.release.results import HostOutcome
     from deployctl.ssh.connection import Connection
 
+    result: RunResult | None = None
     try:
         with Connection(host) as connection:
-            return HostOutcome(host.name, result=change(connection))
+            result = change(connection)
+        return HostOutcome(host.name, result=result)
     except DeployctlError as error:
         return HostOutcome(host.name, error=error)
     except KeyboardInterrupt:
         # During the change `run` says what becomes of it; before it, nothing has changed.
+        followed = suggest.deployctl("follow", host.name, run=result.run) if result else ""
         stopped = InterruptedByUserError(
-            "interrupted", f"stopped on {host.name}", hint="deployctl status"
+            "interrupted",
+            f"stopped on {host.name}",
+            state=f"the {result.action} there had ended: {result.outcome}" if result else UNTOUCHED,
+            hint=followed or "deployctl status",
         )
         return HostOutcome(host.name, error=stopped)

@@ -75,6 +75,23 @@ def test_an_interruption_is_the_end_of_that_host() -> None:
     assert result.not_attempted == ("b",)
 
 
+def test_an_interruption_behind_the_outcome_does_not_deny_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(_: Connection) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Connection, "drop", stop)
+    result, _ = roll_out("a", "b")
+
+    (outcome,) = result.outcomes
+    assert outcome.error
+    assert outcome.error.exit_status == 130
+    assert outcome.error.state == "the deploy there had ended: succeeded"
+    assert outcome.error.hint == "deployctl status"
+    assert result.not_attempted == ("b",)
+
+
 def test_a_bug_is_not_taken_for_an_outcome() -> None:
     with pytest.raises(ZeroDivisionError):
         roll_out("a", failing={"a": ZeroDivisionError()})
