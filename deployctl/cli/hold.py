@@ -56,19 +56,27 @@ def _on_each(
     only: list[str] | None,
     act: Callable[[Connection], HoldResult],
 ) -> None:
-    """One host after the other. A host that fails does not keep the others from being held."""
+    """One host after the other. A host that fails does not keep the others from being held.
+
+    Who stops the command has no further host asked.
+    """
     hosts = call.hosts_of(service, only)
-    results = [_on_host(host, service.name, act) for host in hosts]
+    results = [on_host(host, service.name, act) for host in hosts]
     exit_status = errors.worst([r.error.exit_status for r in results if r.error])
     end_with(call.output.holds(results, command, exit_status))
 
 
-def _on_host(host: Host, service: str, act: Callable[[Connection], HoldResult]) -> HoldResult:
+def on_host(host: Host, service: str, act: Callable[[Connection], HoldResult]) -> HoldResult:
+    """Set or lift the hold on one host; what goes wrong is in the result, but for a Ctrl-C."""
+    from deployctl.compose.hold import not_known
     from deployctl.release.hold import HoldOutcome, HoldResult
     from deployctl.ssh.connection import Connection
 
     try:
         with Connection(host) as connection:
             return act(connection)
+    except KeyboardInterrupt:
+        stopped = errors.InterruptedByUserError("interrupted", f"stopped on {host.name}")
+        raise not_known(stopped, host.name, service) from None
     except DeployctlError as error:
         return HoldResult(host.name, service, HoldOutcome.FAILED, error=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from typing import TypeVar
 
 from deployctl.compose.host.hold import (
     HOLD_LIMIT,
@@ -13,7 +14,13 @@ from deployctl.compose.host.hold import (
 )
 from deployctl.compose.lock import Stranger
 from deployctl.compose.preconditions import script_failed
-from deployctl.errors import BusyError, CommandTimeoutError, ConnectionLostError, HostError
+from deployctl.errors import (
+    BusyError,
+    CommandTimeoutError,
+    ConnectionLostError,
+    DeployctlError,
+    HostError,
+)
 from deployctl.events import Observer, Phase, StepStarted
 from deployctl.inventory import ComposeService
 from deployctl.release import suggest
@@ -21,6 +28,8 @@ from deployctl.release.hold import HoldOutcome, HoldResult, may_replace
 from deployctl.release.origin import Origin
 from deployctl.ssh.command import Command
 from deployctl.ssh.connection import Connection
+
+Error = TypeVar("Error", bound=DeployctlError)
 
 
 def hold(
@@ -156,9 +165,9 @@ def _blocked(host: str, what: str, state: str, directory: str, stranger: Strange
     )
 
 
-def not_known(error: HostError, host: str, service: str) -> HostError:
-    """Return the error for a connection that broke while a hold was being set or lifted."""
-    return HostError(
+def not_known(error: Error, host: str, service: str) -> Error:
+    """Return the same error for one that struck while a hold was being set or lifted."""
+    return type(error)(
         error.code,
         error.message,
         state=f"whether deploys of {service} on {host} are held is not known",

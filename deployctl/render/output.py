@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from errno import EINTR
+from functools import partial
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from deployctl import workflow_events
@@ -102,44 +104,43 @@ class Output:
     def rollout(self, result: RolloutResult, exit_status: int) -> int:
         """Print how a deploy or rollback went, and what went wrong."""
         result = self._public(result, [outcome.error for outcome in result.outcomes])
-        self._show(
+        tell = partial(
+            self._show,
             job=lambda job: job.rollout(result, exit_status),
             document=lambda: json.rollout(result, exit_status),
             text=lambda page: rollout_lines.rollout(page, result, _now()),
+            failures=[outcome.error for outcome in result.outcomes],
         )
-        for outcome in result.outcomes:
-            if outcome.error:
-                self._explain(outcome.error)
-        if result.dry_run:
-            return self._asked(exit_status)
-        return self._changed(exit_status, result.service)
+        if not result.dry_run:
+            return self._changed(tell, exit_status, result.service)
+        tell()
+        return self._asked(exit_status)
 
     def holds(self, results: Sequence[HoldResult], command: str, exit_status: int) -> int:
         """Print what became of a hold on each host, and what went wrong."""
         results = self._public(results, [result.error for result in results])
-        self._show(
+        tell = partial(
+            self._show,
             job=lambda job: job.ended(exit_status),
             document=lambda: json.holds(results, command, exit_status),
             text=lambda page: hold_lines.holds(page, results),
+            failures=[result.error for result in results],
         )
-        for result in results:
-            if result.error:
-                self._explain(result.error)
-        return self._changed(exit_status, results[0].service)
+        return self._changed(tell, exit_status, results[0].service)
 
     def aborts(self, results: Sequence[AbortResult], exit_status: int) -> int:
         """Print what became of a run on each host, and what went wrong."""
         from deployctl.release.abort import failures
 
         results = self._public(results, [result.error for result in results])
-        self._show(
+        tell = partial(
+            self._show,
             job=lambda job: job.ended(exit_status),
             document=lambda: json.aborts(results, exit_status),
             text=lambda page: abort_lines.aborts(page, results),
+            failures=failures(results),
         )
-        for error in failures(results):
-            self._explain(error)
-        return self._changed(exit_status, results[0].service)
+        return self._changed(tell, exit_status, results[0].service)
 
     def status(self, rows: Sequence[StatusResult], exit_status: int) -> int:
         """Print what hosts run."""
@@ -190,8 +191,8 @@ class Output:
         self._show(
             job=lambda job: job.error(error),
             document=lambda: json.error(error, command),
+            failures=[error],
         )
-        self._explain(error)
         return self._asked(error.exit_status)
 
     def _public(self, value: T, failures: Sequence[DeployctlError | CheckFinding | None]) -> T:
@@ -207,13 +208,15 @@ class Output:
         job: Callable[[github_job.GithubJob], None] | None = None,
         document: Callable[[], str],
         text: Callable[[Page], None] | None = None,
+        failures: Sequence[DeployctlError | None] = (),
     ) -> None:
-        """Show an answer wherever it is to be shown.
+        """Show an answer wherever it is to be shown, and what went wrong on stderr.
 
         Args:
             job: tells the workflow; None: this kind of answer has nothing for it.
             document: returns it for programs.
             text: writes it for people; None: there is nothing to read on stdout.
+            failures: what went wrong; None: something that did not.
         """
         if job and self._job:
             job(self._job)
@@ -222,6 +225,9 @@ class Output:
         elif text:
             with self._answering():
                 text(self._page(self._out))
+        for failure in failures:
+            if failure:
+                self._explain(failure)
 
     def _write(self, text: str) -> None:
         with self._answering():
@@ -239,8 +245,13 @@ class Output:
             self._unwritten = (error, place_of(self._out))
             discard(self._out)
 
-    def _changed(self, exit_status: int, service: str) -> int:
+    def _changed(self, tell: Callable[[], None], exit_status: int, service: str) -> int:
         """The status of a command whose outcome counts, whoever could read of it."""
+        try:
+            tell()
+        except KeyboardInterrupt:  # cuts the answer, and takes nothing back
+            self._unwritten = (InterruptedError(EINTR, "stopped by a signal"), place_of(self._out))
+            discard(self._out)
         if self._unwritten:
             said = f"exit status {exit_status} tells how it ended"
             state = "what was asked for is done" if exit_status == EXIT_OK else said

@@ -33,6 +33,13 @@ class FullDisk(io.StringIO):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+class StoppedByTheUser(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C while the answer is written."""
+
+    def write(self, _: str) -> int:
+        raise KeyboardInterrupt
+
+
 CHANGES: dict[str, tuple[Callable[[Output, int], int], int]] = {
     "deploy": (lambda output, status: output.rollout(of_runs(run()), status), 0),
     "deploy that was put back": (
@@ -73,6 +80,22 @@ def test_the_status_of_a_command_that_changes_something_is_its_outcome(
         assert "state: what was asked for is done\n" in err.getvalue()
     else:
         assert f"state: exit status {outcome} tells how it ended\n" in err.getvalue()
+
+
+@pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_who_stops_the_answer_takes_nothing_back(name: str, json: bool) -> None:
+    tell, outcome = CHANGES[name]
+    err = io.StringIO()
+
+    assert tell(Output({}, json=json, out=StoppedByTheUser(), err=err), outcome) == outcome
+    assert outcome != 0 or "state: what was asked for is done" in err.getvalue()
+
+
+def test_who_stops_a_question_is_told_that_nothing_was_changed() -> None:
+    for ask in QUESTIONS.values():
+        with pytest.raises(KeyboardInterrupt):
+            ask(Output({}, json=False, out=StoppedByTheUser(), err=io.StringIO()), 0)
 
 
 @pytest.mark.parametrize("json", [False, True], ids=["text", "json"])
