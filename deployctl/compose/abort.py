@@ -70,10 +70,12 @@ def abort_result(events: RunEvents, asked: ending.Asked) -> AbortResult:
         return AbortResult(asked.host, asked.service, AbortOutcome.ABORTED, run)
     succeeded = ending.success_entry(events, asked)
     tag = ending.shown_tag(succeeded.release.tag)
+    # Where nothing well served before, what got well is not taken away.
+    kept = "is aborted, and nothing healthy served before it: what it brought stays"
+    why = kept if succeeded.reason == "aborted" else "succeeded before it could be aborted"
     raise RefusedError(
         TOO_LATE,
-        f"the {succeeded.action} of {asked.service} {tag} on {asked.host} succeeded before it "
-        "could be aborted",
+        f"the {succeeded.action} of {asked.service} {tag} on {asked.host} {why}",
         state=f"{tag} runs and is healthy",
         hint=suggest.hint("to take it back:", suggest.deployctl("rollback", asked.service)),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from deployctl.compose.project import COMPLETED, STARTED, ConfiguredService
+from deployctl.compose.project import COMPLETED, DEFAULT_STOP_GRACE, STARTED, ConfiguredService
 from deployctl.release.moments import read_moment
 from deployctl.release.results import Container, Health
 
@@ -30,6 +30,7 @@ class ComposeContainer(Container):
         knows_dependencies: its configuration had a depends_on when it was made. One that was made
             by `up --no-deps`, as deployctl does, never has, and so has another config_hash.
         replaces: it was made to take the place of another.
+        stop_grace: seconds that it may take to stop, as the compose files said when it was made.
     """
 
     service: str
@@ -39,6 +40,7 @@ class ComposeContainer(Container):
     config_hash: str = ""
     knows_dependencies: bool = False
     replaces: bool = False
+    stop_grace: float = DEFAULT_STOP_GRACE
 
     @property
     def left_over(self) -> bool:

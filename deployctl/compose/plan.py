@@ -51,14 +51,16 @@ class Plan:
         previous_image: its REPOSITORY:TAG.
         previous_run: the run whose kept configuration it needs; empty: today's files will do.
         replicas: containers that the service should have.
-        stop_grace: seconds that the service's containers may take to stop.
+        stop_grace: seconds that the service's containers may take to stop, those that are there and
+            those that are made.
         up_limit: seconds for one `docker compose up`, and for docker to be back where it is away.
         dependencies: services that something has to happen to first, in this order.
         looked_at: services that Compose looks at when it starts what is not there, or the service.
         recreate: recreate the containers even where Compose sees no change.
         alone: Compose shall not look at what the service needs.
         env_file: the project's .env, in which the tag is kept; empty: it is kept nowhere.
-        serving: the tag that ran healthy when it was decided; empty: none did.
+        served_well: one release ran healthy when it was decided, whatever its image is called.
+        serving: its tag; empty: none ran healthy, or it has none.
         seen_containers: the service's containers that the decision was made on, leftovers too.
         seen_history: size of the history that the decision was made on, in bytes.
         files: hash of the resolved configuration.
@@ -91,6 +93,7 @@ class Plan:
     recreate: bool
     alone: bool
     env_file: str
+    served_well: bool
     serving: str
     seen_containers: tuple[ComposeContainer, ...]
     seen_history: int
@@ -129,6 +132,7 @@ def plan_of(
     previous, previous_entry = _previous(here, image.repository)
     files = here.configuration.hash
     files_changed = previous_entry is not None and previous_entry.files != files
+    stop_grace = max([here.configured.stop_grace, *(c.stop_grace for c in here.containers)])
     return Plan(
         run=new_run_id(now),
         action=action,
@@ -140,13 +144,14 @@ def plan_of(
         previous_image=f"{image.repository}:{previous.tag}" if previous else "",
         previous_run=previous_entry.run if previous_entry and files_changed else "",
         replicas=here.configured.replicas,
-        stop_grace=here.configured.stop_grace,
-        up_limit=_UP_LIMIT + here.configured.stop_grace,
+        stop_grace=stop_grace,
+        up_limit=_UP_LIMIT + stop_grace,
         dependencies=_first_needs(here, action, release),
         looked_at=_looked_at(here, release),
         recreate=_runs_unwell(here, release),
         alone=_alone(here),
         env_file=_env_file(here),
+        served_well=here.running is not None and here.well,
         serving=here.running.tag if here.running and here.well else "",
         seen_containers=here.all_containers,
         seen_history=here.history.size,

@@ -263,7 +263,9 @@ def _stopped_by_user(
         except (HostError, KeyboardInterrupt):
             return ending.interrupted(connection.host.name, plan.run, state="unknown")
     events = listener.events
-    if events.begun or events.entry():
+    if events.entry():
+        state = "ended"
+    elif events.begun:
         state = "goes-on"
     else:
         state = "untouched" if events.end else "unknown"

@@ -194,17 +194,17 @@ def _below(releases: Sequence[Entry], position: int | None) -> Entry | None:
 def _left_nothing_new(last: Entry, newest: Entry, running: Release, digests: Sequence[str]) -> bool:
     """Whether the last run did not succeed, and what serves is what served before it.
 
-    Where it was put back, that may be what the run itself was to bring: a redeploy of what ran.
+    That may be what the run itself was to bring: a redeploy of what ran.
     """
     if last.event == SUCCEEDED:
         return False
     if last.event == RESTORED and not tag_put_back(last):
         # It had no tag of the service's, so it cannot be compared.
         return not same_release(last.release, running, digests)
-    before = [newest.release] if last.previous is None else [last.previous, newest.release]
+    before = last.previous or newest.release
     if last.event != RESTORED and same_release(last.release, running, digests):
-        return False
-    return any(same_release(release, running, digests) for release in before)
+        return same_release(before, running, digests)
+    return any(same_release(release, running, digests) for release in (before, newest.release))
 
 
 def _no_success(service: str) -> NoTarget:

@@ -18,12 +18,15 @@ from tests.vps.world import INFRA, Vps
 OLD, NEW, OTHER = GOOD[0], GOOD[1], GOOD[2]
 UP = "docker compose *up -d*"
 KILLER = f"""
-docker events --filter event=kill --format '{{{{.ID}}}}' | while read -r _; do
+docker events --filter event=kill --format '{{{{{{{{.ID}}}}}}}}' | while read -r _; do
     ! grep -qs '"restore"' {host.STATE}/runs/*/events || exit 0
+    {{meanwhile}}
     pkill -KILL -f '[d]ocker-compose compose.*up -d'
 done
 """
 """Kills each `docker compose up` as soon as it stops a container, while the run goes forward."""
+BUSY = f"seq 300 | xargs -P 8 -I@ docker tag {IGNORES_SIGTERM.image} busy:@"
+"""So much happens on the host that Docker forgets what happened before; it keeps 256 events."""
 PORTS = "    networks:\n      - backend\n    ports:"
 BIND = """\
     volumes:
@@ -187,10 +190,22 @@ def test_what_a_cut_recreate_left_is_removed_before_anything_is_started(
     assert vps.served() == IGNORES_SIGTERM.tag
 
 
-def test_an_old_container_that_is_being_stopped_is_started_again(ready: Client, vps: Vps) -> None:
+@pytest.mark.parametrize(
+    ("grace", "meanwhile"),
+    [
+        pytest.param("10s", "", id="as-always"),
+        thorough("25s", BUSY, name="docker-has-forgotten-it"),
+        thorough("25s", "", name="it-was-made-with-more-time"),
+    ],
+)
+def test_an_old_container_that_is_being_stopped_is_started_again(
+    ready: Client, vps: Vps, grace: str, meanwhile: str
+) -> None:
+    edit(vps, BACKEND_FILE, PORTS, f"    stop_grace_period: {grace}\n{PORTS}")
     deploy(ready, vps, IGNORES_SIGTERM)
+    edit(vps, BACKEND_FILE, f"stop_grace_period: {grace}", "stop_grace_period: 1s")
     before = container_ids(vps)
-    vps.write("/tmp/killer", KILLER, owner="root")
+    vps.write("/tmp/killer", KILLER.format(meanwhile=meanwhile), owner="root")
     killer = vps.run("setsid sh /tmp/killer >/dev/null 2>&1 </dev/null & echo $!").stdout.strip()
 
     ended = ready.run("deploy", SERVICE, NEW.tag)

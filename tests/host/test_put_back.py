@@ -35,6 +35,33 @@ def up_call(host: FakeHost) -> int:
     return next(n for n, call in calls if " up " in call and call.endswith(WEB))
 
 
+# ---------------------------------------------------------------- a part of it serves
+
+
+@one_shell
+def test_the_part_that_serves_again_is_not_taken_down_for_the_rest(host: FakeHost) -> None:
+    """Two containers; somebody took the port of the second while it was stopped."""
+    host.write("services/web", f"infra 2 {REPOSITORY}:@TAG@")
+    host.configure(scale=2)
+    host.deploy(2)
+    wait_until_tidy(host)
+    host.fetch(3)
+    host.forget_calls()
+    host.write("stuck", "infra-web-2")
+
+    with pytest.raises(BrokenError) as caught:
+        host.run(host.plan(3))
+
+    assert [each["status"] for each in host.containers()] == ["running", "created"]
+    assert not any("--force-recreate" in call for call in host.calls("transact"))
+    last = host.lines()[-1]
+    assert (last["event"], last["serves"]) == ("broken", tag(2))
+    assert caught.value.state == (
+        f"{tag(2)} runs and is healthy, but not all of its containers do (docker compose up "
+        "failed): a person is needed"
+    )
+
+
 # ---------------------------------------------------------------- nothing well served before
 
 
@@ -176,10 +203,16 @@ def test_what_ran_before_the_first_deploy_is_left_alone(foreign: FakeHost) -> No
 
 
 @one_shell
-def test_what_somebody_made_since_the_last_deploy_is_left_alone(host: FakeHost) -> None:
+@pytest.mark.parametrize(
+    "reference", ["infra-web:latest", "infra-web", f"{REPOSITORY}@{digest(FOREIGN)}"]
+)
+def test_what_somebody_made_since_the_last_deploy_is_left_alone(
+    host: FakeHost, reference: str
+) -> None:
     (serving,) = host.containers()
     path = host.fake / "containers" / serving["id"]
-    path.write_text(path.read_text().replace(f"{image_id(2)} {REPOSITORY}:{tag(2)}", MADE))
+    ours = f"{image_id(2)} {REPOSITORY}:{tag(2)}"
+    path.write_text(path.read_text().replace(ours, f"{image_id(FOREIGN)} {reference}"))
     host.write(f"images/{image_id(FOREIGN)}", f"healthy - {digest(FOREIGN)} infra-web")
     before = host.containers()
     host.fetch(3)

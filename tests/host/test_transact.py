@@ -337,6 +337,18 @@ def test_what_ends_while_docker_is_away_is_waited_for_and_started_again(host: Fa
     assert (host.lines()[-1]["rung"], host.serves()) == ("started", 2)
 
 
+@one_shell
+def test_what_may_be_ending_is_waited_for_where_docker_has_forgotten(host: FakeHost) -> None:
+    host.fetch(3)
+    host.write("ending", host.containers()[0]["id"])
+    host.write("busy", "")
+
+    calls_of_a_failed_up(host)
+
+    assert not (host.fake / "ending").exists()
+    assert (host.lines()[-1]["rung"], host.serves()) == ("started", 2)
+
+
 def calls_of_a_failed_up(host: FakeHost, *, away_at: int = 0) -> list[str]:
     """The first two words of each call of a deploy that cannot make its container."""
     (host.fake / "services/web").rename(host.fake / "services/gone")

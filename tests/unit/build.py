@@ -194,6 +194,7 @@ def plan(**changes: Any) -> Plan:
         recreate=False,
         alone=True,
         env_file="",
+        served_well=True,
         serving=tag(1),
         seen_containers=(container(1),),
         seen_history=0,

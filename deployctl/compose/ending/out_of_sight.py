@@ -26,12 +26,13 @@ def interrupted(host: str, run: str, *, state: str) -> InterruptedByUserError:
     Args:
         host: its name.
         run: the run's id.
-        state: "untouched" (the run was cancelled), "goes-on", or "unknown".
+        state: "untouched" (the run was cancelled), "goes-on", "ended", or "unknown".
     """
     states = {
         "untouched": "nothing on the host was changed: the run was cancelled before it began",
         "goes-on": f"run {run} had begun on {host}: as long as the host is up, it goes on there "
         "by itself, and ends in a recorded outcome",
+        "ended": f"run {run} had ended on {host}",
         "unknown": f"run {run} may have begun on {host}: as long as the host is up, it goes on "
         "there by itself then, and ends in a recorded outcome",
     }

@@ -100,7 +100,13 @@ def _restored(events: RunEvents, entry: record.Entry, host: str) -> DeployctlErr
 def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError:
     look = suggest.deployctl("status", entry.service)
     hint = suggest.hint("look at what runs, then fix it and deploy again:", look)
-    if entry.serves:
+    why = REASONS.get(events.restore_reason, "it did not get healthy")
+    if entry.serves and entry.serves != entry.release.tag:
+        state = (
+            f"{shown_tag(entry.serves)} runs and is healthy, but not all of its containers do "
+            f"({why}): a person is needed"
+        )
+    elif entry.serves:
         state = f"{shown_tag(entry.serves)} runs and is healthy: a person is needed for the rest"
     elif entry.previous is None:
         state = "there was no earlier release to put back: what the run has made is left as it is"
@@ -110,7 +116,6 @@ def _broken(events: RunEvents, entry: record.Entry, host: str) -> DeployctlError
             look,
             suggest.deployctl("rollback", entry.service),
         )
-        why = REASONS.get(events.restore_reason, "it did not get healthy")
         state = (
             f"{shown_tag(entry.previous.tag)} could not be put back either ({why}): "
             "a person is needed"

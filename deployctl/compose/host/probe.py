@@ -21,7 +21,8 @@ from deployctl.compose.host.wire import (
     string,
     strings,
 )
-from deployctl.compose.project import TAG_PLACEHOLDER, Configuration
+from deployctl.compose.project import DEFAULT_STOP_GRACE, TAG_PLACEHOLDER, Configuration
+from deployctl.inventory.checks import LONGEST_DURATION
 from deployctl.quoting import shown_name
 from deployctl.release.moments import read_moment
 from deployctl.release.reference import REVISION_LABEL, Reference
@@ -144,7 +145,15 @@ def _container(value: Fact, now: datetime) -> ComposeContainer:
         config_hash=str(labels.get(f"{_LABEL}config-hash", "")),
         knows_dependencies=bool(labels.get(f"{_LABEL}depends_on")),
         replaces=bool(labels.get(f"{_LABEL}replace")),
+        stop_grace=_stop_grace(value.get("stop_grace")),
     )
+
+
+def _stop_grace(said: object) -> float:
+    """Docker says nothing where it is the default; what is below 0, Compose never wrote."""
+    if not isinstance(said, int) or isinstance(said, bool) or said < 0:
+        return DEFAULT_STOP_GRACE
+    return float(min(said, LONGEST_DURATION))
 
 
 def _image_store(output: ScriptOutput) -> str:

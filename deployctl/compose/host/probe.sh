@@ -105,7 +105,7 @@ inspect_containers() {
     # Word splitting is wanted: the ids are hex digits.
     # shellcheck disable=SC2086
     limited docker inspect --type container --format \
-        '{"id":{{json .ID}},"name":{{json .Name}},"reference":{{json .Config.Image}},"image_id":{{json .Image}},"store":{{json .Driver}},"labels":{{json .Config.Labels}},"status":{{json .State.Status}},"started_at":{{json .State.StartedAt}},"exit_code":{{json .State.ExitCode}},"restarts":{{json .RestartCount}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}}}' \
+        '{"id":{{json .ID}},"name":{{json .Name}},"reference":{{json .Config.Image}},"image_id":{{json .Image}},"store":{{json .Driver}},"labels":{{json .Config.Labels}},"status":{{json .State.Status}},"started_at":{{json .State.StartedAt}},"exit_code":{{json .State.ExitCode}},"restarts":{{json .RestartCount}},"stop_grace":{{json .Config.StopTimeout}},"health":{{if .State.Health}}{{json .State.Health.Status}}{{else}}null{{end}}}' \
         $ids
 }
 

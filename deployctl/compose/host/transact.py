@@ -123,7 +123,7 @@ def _options(plan: Plan) -> dict[str, str]:
         "--seq": str(plan.next_seq),
         "--found": "\n".join(map(record.interrupted_fields, plan.found)),
         "--record": _record(plan),
-        "--serving": plan.serving,
+        "--served-well": "yes" if plan.served_well else "no",
         "--restore-tag": previous.tag if previous else "",
         "--restore-image": plan.previous_image,
         "--restore-image-id": previous.image_id if previous else "",

@@ -88,7 +88,7 @@ read_options() {
             --seq) seq=$2 ;;                           # number of the next history line
             --found) found=$2 ;;                       # JSON fields of runs found interrupted, by line
             --record) record=$2 ;;                     # JSON fields of this run's history lines
-            --serving) serving=$2 ;;                   # the tag that ran well when it was decided; empty: none did
+            --served-well) served_well=$2 ;;           # yes: one release ran well when it was decided
             --restore-tag) restore_tag=$2 ;;
             --restore-image) restore_image=$2 ;;
             --restore-image-id) restore_image_id=$2 ;; # empty: there is nothing to go back to

@@ -38,6 +38,11 @@ def test_an_aborted_run_names_what_serves_again_and_how_it_came_back() -> None:
     assert result == AbortResult("vps", WEB, AbortOutcome.ABORTED, HELD, tag(1), "started")
 
 
+def test_one_that_stays_as_nothing_well_served_before_is_not_said_to_be_too_late() -> None:
+    assert "succeeded before it" in error(events("succeeded")).message
+    assert "what it brought stays" in error(events("succeeded", reason="aborted")).message
+
+
 def test_one_that_failed_by_itself_says_so() -> None:
     assert abort_result(events("restored", reason="exited"), ASKED).outcome is AbortOutcome.RESTORED
 

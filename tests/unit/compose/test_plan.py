@@ -156,6 +156,12 @@ def test_an_up_may_take_as_long_as_the_old_containers_take_to_stop() -> None:
     assert (plan(slow).stop_grace, plan(slow).up_limit) == (400.0, 700.0)
 
 
+def test_what_was_made_with_more_time_to_stop_takes_that_whatever_the_files_say_today() -> None:
+    made = dataclasses.replace(IN_ORDER, containers=(container(2, stop_grace=400.0),))
+
+    assert (plan(made).stop_grace, plan(made).up_limit) == (400.0, 700.0)
+
+
 def migrating(*containers: ComposeContainer) -> HostFacts:
     """A service that needs a migration, which is made of each release."""
     web = configuration(dependencies={"migrate": COMPLETED}).services[WEB]

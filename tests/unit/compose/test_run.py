@@ -371,8 +371,8 @@ def test_ctrl_c_after_the_change_began_says_that_it_goes_on() -> None:
     ("answer", "state"),
     [
         ([BEGUN], "goes on"),
-        ([SUCCEEDED], "goes on"),
-        ([outcome("started", kind="ended")], "goes on"),
+        ([SUCCEEDED], "had ended"),
+        ([outcome("started", kind="ended")], "had ended"),
         ([said("ended")], "nothing on the host was changed"),
         ([said("busy")], "nothing on the host was changed"),
         ([], "may have begun"),

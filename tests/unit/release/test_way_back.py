@@ -263,7 +263,7 @@ def test_nobody_goes_back_from_what_the_last_run_left_serving(
 ) -> None:
     before, found = recorded(*lines_of(runs)), recorded(*lines_of([*runs, failure]))
     last = before.last_success(WEB)
-    if last and last.release.tag != tag(failure[1]):
+    if last:
         none = refusal(found, int(last.release.tag[4:], 16))
         assert none.code in {"already-put-back", "nothing-to-undo"}
 

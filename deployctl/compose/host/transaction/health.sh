@@ -1,6 +1,8 @@
 #!/bin/sh
 # Part of transact.sh: waiting until the containers are well.
 
+state_format='{{.ID}} {{.Image}} {{.State.Status}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.StartedAt}}'
+
 # Polls instead of `up --wait`, which looks twice a second only and takes a crash loop for running.
 # Where docker is away, it is asked again: nothing is known to be wrong then.
 wait_until_healthy() {
@@ -70,9 +72,7 @@ look_at_containers() {
     [ -n "$watched" ] || return 1
     # Word splitting is wanted: the ids are hex digits.
     # shellcheck disable=SC2086
-    state_now=$(limited docker inspect --type container --format \
-        '{{.ID}} {{.Image}} {{.State.Status}} {{.RestartCount}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.StartedAt}}' \
-        $watched) || {
+    state_now=$(limited docker inspect --type container --format "$state_format" $watched) || {
         watched=
         return 1
     }

@@ -7,7 +7,7 @@ put_back() {
     heeds_abort=no
     say_going_back
     # Where nothing well served before, a new release that is well is the best there is.
-    if [ -z "$serving" ] && docker_is_back && stay_with_new; then
+    if [ "$served_well" = no ] && docker_is_back && stay_with_new; then
         return
     fi
     find_what_ran
@@ -41,7 +41,7 @@ who_aborted() {
 # whatever their image is called. What did not run well is left for the last release that succeeded.
 find_what_ran() {
     ran_image_id=$restore_image_id
-    [ -z "$restore_image_id" ] || [ -n "$serving" ] || return 0
+    [ -z "$restore_image_id" ] || [ "$served_well" = yes ] || return 0
     ran=$(printf '%s\n' "$expect_containers" | sed -n 's/^[^ ]* \([^ ]*\) up$/\1/p' | sort -u)
     case $ran in
         "" | *[!0-9a-z:]*) ;; # nothing, or of several images
@@ -92,10 +92,11 @@ time_for_new() {
     fi
 }
 
-# settle_broken [TAG]: nothing healthy serves, or TAG does, and not as it was asked for.
+# settle_broken [TAG]: nothing healthy serves, or TAG or a part of the old release does, and that is not
+# what was asked for.
 settle_broken() {
     extra_fields=$aborted_by
-    [ "$reason" = docker-away ] || extra_fields=",\"serves\":\"${1-}\"$aborted_by"
+    [ "$reason" = docker-away ] || extra_fields=",\"serves\":\"${1-$(tag_of_part)}\"$aborted_by"
     reason=$failure
     settle broken
 }
@@ -114,7 +115,7 @@ bring_back() {
         case $rung in
             untouched) return_to_containers ;;
             made) make_again up_from_kept_configuration "$@" ;;
-            *) make_again up_by_force "$@" ;;
+            *) ! part_serves && make_again up_by_force "$@" ;;
         esac && return 0
     done
     return 1
@@ -140,18 +141,35 @@ clear_the_way() {
 
 # Fails where docker went away, and it may end yet.
 has_ended() {
-    ! is_ending "$1" || timeout -k 5 "$((stop_grace + 10))" docker wait "$1" 8>&- 9>&- || docker_answers
+    ! may_be_ending "$1" || timeout -k 5 "$((stop_grace + 10))" docker wait "$1" 8>&- 9>&- || docker_answers
 }
 
 # Whether a container was told to end, and has not yet: no state of it shows that. A signal that means
 # something else to it looks the same, so its end is waited for, but not for long. Docker is asked
 # for its time: what is given in seconds, as 0s, it cuts, and would not tell of this very second.
-is_ending() {
+may_be_ending() {
     now=$(ask docker_time) || return 1
-    since=$(($(uptime) / 100 - began / 100 + 60))
-    last=$(ask limited docker events --since "${since}s" --until "$now" --filter "container=$1" --format '{{.Action}}' \
-        --filter event=kill --filter event=die --filter event=start | tail -n 1)
-    [ "$last" = kill ]
+    age=$(($(uptime) / 100 - began / 100 + 1))
+    told=$(ask limited docker events --since "$((age + 59))s" --until "$now" --format '{{.Time}} {{.Actor.ID}} {{json .Action}}')
+    last=$(printf '%s\n' "$told" | grep -E "^[0-9]+ $1 \"(kill|die|start)\"\$" | tail -n 1)
+    case $last in
+        *'"kill"') return 0 ;;
+        "") is_old "$1" && are_forgotten ;;
+        *) return 1 ;;
+    esac
+}
+
+# Of all that happens on the host, health checks too, docker keeps 256 events (its eventsLimit): those of
+# this run may be gone.
+are_forgotten() {
+    [ "$(printf '%s\n' "$told" | wc -l)" -ge 256 ] && [ "${told%% *}" -ge "$(($(date +%s) - age))" ]
+}
+
+is_old() {
+    case $expect_containers in
+        *"$1"*) ;;
+        *) return 1 ;;
+    esac
 }
 
 # While the old containers are all there: those that run are left alone, others are started, as
@@ -213,6 +231,24 @@ is_all_up() {
     here=$(service_containers) || return 1
     ! printf '%s\n' "$here" | grep -qv " $restore_image_id up\$" &&
         [ "$(printf '%s\n' "$here" | wc -l)" -ge "$wanted_replicas" ]
+}
+
+# Whether any container of the old release is well: to make them all anew would take it down.
+part_serves() {
+    allow "$health_timeout"
+    while :; do
+        of_old=$(inspect_service "$service" "$state_format" | grep "^[^ ]* $restore_image_id running ")
+        case $of_old in
+            *' healthy '* | *' none '*) return 0 ;;
+            *' starting '*) ! is_too_late || return 1 ;;
+            *) return 1 ;;
+        esac
+        sleep 0.05
+    done
+}
+
+tag_of_part() {
+    [ -z "$restore_tag" ] || ! part_serves || printf '%s' "$restore_tag"
 }
 
 # As the release ran with it, where the compose files have changed since. What still serves as it should,

@@ -105,6 +105,18 @@ def test_containers_are_described() -> None:
     assert not found.one_off
 
 
+@pytest.mark.parametrize(
+    ("said", "seconds"), [(45, 45.0), (0, 0.0), (None, 10.0), (-1, 10.0), (True, 10.0), ("9", 10.0)]
+)
+def test_how_long_a_container_may_take_to_stop_is_what_it_was_made_with(
+    said: Any, seconds: float
+) -> None:
+    value = {**CONTAINER, "stop_grace": said}
+    (found,) = read_probe(printed(HOST, output("containers", value))).containers or ()
+
+    assert found.stop_grace == seconds
+
+
 @pytest.mark.parametrize("health", [None, "", "limbo", ["healthy"], 7])
 def test_a_health_that_is_none_of_dockers_counts_as_no_health_check(health: Any) -> None:
     value = {**CONTAINER, "health": health}
