@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,22 @@ def test_a_scaled_service_that_lacks_a_container_is_not_healthy(host: FakeHost) 
         host.deploy(3)
 
     assert host.lines()[-1]["reason"] == "health-timeout"
+
+
+@one_shell
+def test_each_look_at_the_health_is_one_call_of_docker(host: FakeHost) -> None:
+    host.push(3, "never")
+    host.fetch(3)
+    host.service = dataclasses.replace(host.service, health_timeout=0.5)
+
+    with pytest.raises(RestoredError):
+        host.run(host.plan(3))
+
+    calls = host.calls("transact")
+    up = next(number for number, call in enumerate(calls) if " up " in call)
+    listed, *after = calls[up + 1 :]
+    assert listed.startswith("docker ps ")
+    assert len(list(takewhile(lambda call: call.startswith("docker inspect "), after))) > 2
 
 
 @one_shell
