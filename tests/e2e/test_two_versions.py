@@ -87,7 +87,8 @@ def test_each_version_understands_what_the_other_says_of_a_failure(
         assert told(other)[0] == (EXITS_AT_ONCE.tag, "restored")
 
     # It runs already: this version records that a workflow asked for it.
-    assert ready.run("deploy", SERVICE, B.tag, **OF_A_RUN).exit_status == 0
+    workflow = Client(ready.directory, OF_A_RUN)
+    assert workflow.run("deploy", SERVICE, B.tag).exit_status == 0
     assert told(older)[0] == (B.tag, "succeeded")
     rollback(older, vps, A)
 
