@@ -62,6 +62,34 @@ def test_the_part_that_serves_again_is_not_taken_down_for_the_rest(host: FakeHos
     )
 
 
+@one_shell
+@pytest.mark.parametrize(("behaviour", "rung"), [("exits", "made"), ("", "untouched")])
+def test_what_is_well_when_docker_is_back_is_not_made_anew(
+    host: FakeHost, behaviour: str, rung: str
+) -> None:
+    """Docker is away for longer than it is waited for health, while the old release comes back."""
+    host.service = dataclasses.replace(host.service, health_timeout=0.5)
+    host.push(3, behaviour or "healthy")
+    host.fetch(3)
+    if not behaviour:  # nothing can be made of it
+        (host.fake / "services/web").rename(host.fake / "services/gone")
+    twin = host.copy(host.root.parent / "twin")
+    host.forget_calls()
+    with pytest.raises(RestoredError):
+        twin.run(twin.plan(3))
+    wait_until_tidy(twin)
+    looks = [n for n, call in enumerate(twin.calls("transact"), 1) if ".RestartCount}}" in call]
+    host.break_at("transact", looks[-1], "docker-dead", last=9999)
+    threading.Timer(2, host.mend).start()
+
+    with pytest.raises(RestoredError):
+        host.run(host.plan(3))
+
+    assert (host.lines()[-1]["rung"], host.serves()) == (rung, 2)
+    ups = [call for call in host.calls("transact") if " up " in call]
+    assert len(ups) == len([call for call in twin.calls("transact") if " up " in call])
+
+
 # ---------------------------------------------------------------- nothing well served before
 
 

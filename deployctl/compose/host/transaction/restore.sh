@@ -106,19 +106,22 @@ bring_back() {
     replicas=1 # Compose has made the others, too, when it says that it is done.
     rungs='untouched made forced'
     [ -n "$restore_tag" ] || rungs=untouched
-    for rung in $rungs; do
+    rung=
+    for next_rung in $rungs; do
         docker_is_back || {
             reason=docker-away
             return 1
         }
         clear_the_way
+        ! came_back || return 0
+        rung=$next_rung
         case $rung in
             untouched) return_to_containers ;;
             made) make_again up_from_kept_configuration "$@" ;;
             *) ! part_serves && make_again up_by_force "$@" ;;
         esac && return 0
     done
-    return 1
+    came_back
 }
 
 docker_is_back() {
@@ -233,13 +236,19 @@ is_all_up() {
         [ "$(printf '%s\n' "$here" | wc -l)" -ge "$wanted_replicas" ]
 }
 
-# Whether any container of the old release is well: to make them all anew would take it down.
+# Whether the rung before was enough after all, as when docker was away for longer than it was waited for.
+came_back() {
+    [ -n "$rung" ] && is_all_up && part_serves && wait_until_healthy "$restore_image_id"
+}
+
+# Whether any container of the old release is well: to make them all anew would take it down. One without
+# a health check that was restarted may crash again and again.
 part_serves() {
     allow "$health_timeout"
     while :; do
         of_old=$(inspect_service "$service" "$state_format" | grep "^[^ ]* $restore_image_id running ")
         case $of_old in
-            *' healthy '* | *' none '*) return 0 ;;
+            *' healthy '* | *' running 0 none '*) return 0 ;;
             *' starting '*) ! is_too_late || return 1 ;;
             *) return 1 ;;
         esac
