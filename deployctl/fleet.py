@@ -76,25 +76,45 @@ def in_order(
 
 
 def _outcome(host: Host, change: Callable[[Connection], RunResult]) -> HostOutcome:
-    from deployctl.errors import UNTOUCHED, DeployctlError, InterruptedByUserError
-    from deployctl.release import suggest
+    from deployctl.errors import DeployctlError
     from deployctl.release.results import HostOutcome
     from deployctl.ssh.connection import Connection
 
-    result: RunResult | None = None
+    ended: HostOutcome | None = None
     try:
         with Connection(host) as connection:
-            result = change(connection)
-        return HostOutcome(host.name, result=result)
+            ended = _ended(connection, change)
     except DeployctlError as error:
         return HostOutcome(host.name, error=error)
     except KeyboardInterrupt:
         # During the change `run` says what becomes of it; before it, nothing has changed.
-        followed = suggest.deployctl("follow", host.name, run=result.run) if result else ""
-        stopped = InterruptedByUserError(
-            "interrupted",
-            f"stopped on {host.name}",
-            state=f"the {result.action} there had ended: {result.outcome}" if result else UNTOUCHED,
-            hint=followed or "deployctl status",
-        )
-        return HostOutcome(host.name, error=stopped)
+        return ended if ended and ended.error else _stopped(host, ended)
+    else:
+        return ended
+
+
+def _ended(connection: Connection, change: Callable[[Connection], RunResult]) -> HostOutcome:
+    from deployctl.errors import DeployctlError
+    from deployctl.release.results import HostOutcome
+
+    try:
+        return HostOutcome(connection.host.name, result=change(connection))
+    except DeployctlError as error:
+        return HostOutcome(connection.host.name, error=error)
+
+
+def _stopped(host: Host, ended: HostOutcome | None) -> HostOutcome:
+    """Return that the user stopped it, before the change or behind its good end."""
+    from deployctl.errors import UNTOUCHED, InterruptedByUserError
+    from deployctl.release import suggest
+    from deployctl.release.results import HostOutcome
+
+    result = ended.result if ended else None
+    followed = suggest.deployctl("follow", host.name, run=result.run) if result else ""
+    stopped = InterruptedByUserError(
+        "interrupted",
+        f"stopped on {host.name}",
+        state=f"the {result.action} there had ended: {result.outcome}" if result else UNTOUCHED,
+        hint=followed or "deployctl status",
+    )
+    return HostOutcome(host.name, error=stopped)

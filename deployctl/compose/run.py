@@ -263,7 +263,8 @@ def _stopped_by_user(
         except (HostError, KeyboardInterrupt):
             return ending.interrupted(connection.host.name, plan.run, state="unknown")
     events = listener.events
-    if events.entry():
+    entry = events.entry()
+    if entry and entry.run == plan.run:
         state = "ended"
     elif events.begun:
         state = "goes-on"

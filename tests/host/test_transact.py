@@ -312,6 +312,17 @@ def test_a_scaled_service_that_lacks_a_container_is_not_healthy(host: FakeHost) 
 
 
 @one_shell
+@pytest.mark.slow
+def test_what_only_has_to_stay_up_gets_its_time_whatever_the_health_timeout(host: FakeHost) -> None:
+    host.service = dataclasses.replace(host.service, health_timeout=0.5, stable=None)
+    host.push(3, "nocheck")
+
+    host.deploy(3)
+
+    assert host.serves() == 3
+
+
+@one_shell
 def test_each_look_at_the_health_is_one_call_of_docker(host: FakeHost) -> None:
     host.push(3, "never")
     host.fetch(3)

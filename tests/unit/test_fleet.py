@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployctl import errors, fleet
-from deployctl.errors import HostError, RestoredError
+from deployctl.errors import BrokenError, HostError, RestoredError
 from deployctl.events import Event, HostFinished, HostStarted
 from deployctl.inventory import Host
 from deployctl.release.release import Action
@@ -89,6 +89,18 @@ def test_an_interruption_behind_the_outcome_does_not_deny_it(
     assert outcome.error.exit_status == 130
     assert outcome.error.state == "the deploy there had ended: succeeded"
     assert outcome.error.hint == "deployctl status"
+    assert result.not_attempted == ("b",)
+
+
+def test_an_interruption_behind_a_failure_does_not_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_: Connection) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Connection, "drop", stop)
+    failure = BrokenError("broken", "the deploy failed", state="nothing serves")
+    result, _ = roll_out("a", "b", failing={"a": failure})
+
+    assert result.outcomes[0].error is failure
     assert result.not_attempted == ("b",)
 
 

@@ -385,6 +385,12 @@ def test_ctrl_c_at_an_unknown_moment_asks_how_the_run_stands(answer: Script, sta
     assert state in stopped(World([KeyboardInterrupt()], answer))
 
 
+def test_ctrl_c_behind_the_line_of_another_run_does_not_say_that_ours_had_ended() -> None:
+    another = said("changed", "history", text=json.dumps(entry(2, 2, run="another")))
+
+    assert "nothing on the host was changed" in stopped(World([KeyboardInterrupt()], [another]))
+
+
 def test_ctrl_c_while_the_host_is_out_of_reach_says_that_the_run_goes_on() -> None:
     world = World([BEGUN, LOST], [KeyboardInterrupt()])
 

@@ -84,7 +84,8 @@ up_once() {
 
 # Of those that run: leftovers are gone by now.
 is_as_before() {
-    [ "$(service_containers | grep ' up$')" = "$(printf '%s\n' "$expect_containers" | grep ' up$')" ]
+    found_now=$(service_containers) || return 1
+    [ "$(printf '%s\n' "$found_now" | grep ' up$')" = "$(printf '%s\n' "$expect_containers" | grep ' up$')" ]
 }
 
 # compose_up_service TAG COMMAND…: nothing but the service is made anew. With --no-deps compose does

@@ -25,13 +25,19 @@ wait_until_healthy() {
                 [ "$reason" = docker-away ] || return 1
                 ;;
         esac
-        ! is_too_late || {
+        ! is_over || {
             say_too_late
             fail health-timeout
             return 1
         }
         sleep 0.05
     done
+}
+
+# What is up, and only has to stay so for a while, gets that while, too.
+is_over() {
+    is_too_late || return 1
+    [ "$health_now" != ready ] || is_aborted || [ "$(uptime)" -ge "$((deadline + stable_needed))" ]
 }
 
 # A service without a health check must stay up for a while, without a restart.
@@ -109,8 +115,14 @@ crash_loops() {
         "" | *[!0-9]*) return 1 ;;
         *) remember_restarts ;;
     esac
+    [ "$(new_restarts)" -ge "$restarts_tolerated" ]
+}
+
+# Since the first look; none where there was none.
+new_restarts() {
     restarts_before=${known_restarts#*"$id="}
-    [ "$((restarts - ${restarts_before%% *}))" -ge "$restarts_tolerated" ]
+    [ "$restarts_before" != "$known_restarts" ] || restarts_before=$restarts
+    echo "$((restarts - ${restarts_before%% *}))"
 }
 
 # As the first look found them; one that was not there when the run began started with none.

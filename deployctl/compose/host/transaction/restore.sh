@@ -83,13 +83,12 @@ stay_with_new() {
     return 0
 }
 
-# A run that was killed has not waited for what it made.
+# A run that was killed, or to which docker did not answer, has not seen what becomes of what it made.
 time_for_new() {
-    if [ "$failure" = killed ] && [ -z "${waited_for_new-}" ]; then
-        echo "$health_timeout"
-    else
-        echo "$((stable_unchecked + 100))"
-    fi
+    case $failure/${waited_for_new-} in
+        killed/ | docker-away/) echo "$health_timeout" ;;
+        *) echo "$((stable_unchecked + 100))" ;;
+    esac
 }
 
 # settle_broken [TAG]: nothing healthy serves, or TAG or a part of the old release does, and that is not
@@ -101,27 +100,38 @@ settle_broken() {
     settle broken
 }
 
-# A ladder. Before each rung docker is waited for, and it is seen what is there now.
+# A ladder. Before each rung docker is waited for, and it is seen what is there now: the rung before may
+# have been enough after all, as when docker was away for longer than health is waited for.
 bring_back() {
     replicas=1 # Compose has made the others, too, when it says that it is done.
     rungs='untouched made forced'
     [ -n "$restore_tag" ] || rungs=untouched
     rung=
-    for next_rung in $rungs; do
+    for next_rung in $rungs end; do
         docker_is_back || {
             reason=docker-away
             return 1
         }
         clear_the_way
         ! came_back || return 0
+        may_go_on || continue
+        allow "$((up_limit + health_timeout))"
         rung=$next_rung
         case $rung in
             untouched) return_to_containers ;;
             made) make_again up_from_kept_configuration "$@" ;;
-            *) ! part_serves && make_again up_by_force "$@" ;;
+            forced) make_again up_by_force "$@" ;;
+            *) return 1 ;;
         esac && return 0
     done
-    came_back
+}
+
+# To make all containers anew by force would take down a part that is well. Where that is not known, it
+# may be.
+may_go_on() {
+    [ "$next_rung" = forced ] || return 0
+    part_serves
+    [ "$?" -eq 1 ]
 }
 
 docker_is_back() {
@@ -134,12 +144,20 @@ docker_is_back() {
 clear_the_way() {
     remove_leftovers "$service"
     there=$(container_ids "$service")
+    [ -n "$rung" ] || made_by_run=$(new_containers)
     for id in $there; do
         until has_ended "$id"; do
             wait_for_docker || break
         done
     done
     [ -z "$restore_image" ] || attempt limited docker tag "$restore_image_id" "$restore_image"
+}
+
+# What the run has made may have the same image as what ran: it was a redeploy with other files.
+new_containers() {
+    for id in $there; do
+        is_old "$id" || echo "$id"
+    done
 }
 
 # Fails where docker went away, and it may end yet.
@@ -230,30 +248,62 @@ make_again() {
     wait_until_healthy "$restore_image_id"
 }
 
+# Whether what was made for the old release is there, in as many containers as it had.
 is_all_up() {
     here=$(service_containers) || return 1
+    for id in $made_by_run; do
+        case $here in
+            *"$id"*) return 1 ;;
+            *) ;;
+        esac
+    done
     ! printf '%s\n' "$here" | grep -qv " $restore_image_id up\$" &&
-        [ "$(printf '%s\n' "$here" | wc -l)" -ge "$wanted_replicas" ]
+        [ "$(printf '%s\n' "$here" | wc -l)" -ge "$(replicas_before)" ]
 }
 
-# Whether the rung before was enough after all, as when docker was away for longer than it was waited for.
+replicas_before() {
+    if [ "$served_well" = yes ]; then
+        printf '%s\n' "$expect_containers" | grep -c ' up$'
+    else
+        echo "$wanted_replicas"
+    fi
+}
+
 came_back() {
-    [ -n "$rung" ] && is_all_up && part_serves && wait_until_healthy "$restore_image_id"
+    case $rung in
+        "") return 1 ;;
+        untouched | started) return_to_containers ;;
+        *) is_all_up && part_serves && wait_until_healthy "$restore_image_id" ;;
+    esac
 }
 
-# Whether any container of the old release is well: to make them all anew would take it down. One without
-# a health check that was restarted may crash again and again.
+# Whether any container of the old release is well, or gets well; 2: docker does not say.
 part_serves() {
     allow "$health_timeout"
     while :; do
-        of_old=$(inspect_service "$service" "$state_format" | grep "^[^ ]* $restore_image_id running ")
+        state_now=$(inspect_service "$service" "$state_format") || return 2
+        of_old=$(printf '%s\n' "$state_now" | grep "^[^ ]* $restore_image_id running ")
+        ! any_is_well || return 0
         case $of_old in
-            *' healthy '* | *' running 0 none '*) return 0 ;;
             *' starting '*) ! is_too_late || return 1 ;;
             *) return 1 ;;
         esac
         sleep 0.05
     done
+}
+
+# One without a health check that was restarted meanwhile may crash again and again.
+any_is_well() {
+    while read -r id _ _ restarts health _; do
+        case $health in
+            healthy) return 0 ;;
+            none) [ "$(new_restarts)" -ne 0 ] || return 0 ;;
+            *) ;;
+        esac
+    done <<OF_OLD
+$of_old
+OF_OLD
+    return 1
 }
 
 tag_of_part() {
