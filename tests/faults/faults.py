@@ -476,7 +476,12 @@ def _stop_registry(scene: Scene) -> None:
 
 
 def _start_registry(scene: Scene) -> None:
-    scene.vps.run("pkill -KILL -f '[b]usybox nc -ll' || true")
+    # What stands in for it listens for a moment after it was killed.
+    scene.vps.run(
+        "pkill -KILL -f '[b]usybox nc -ll'\n"
+        ". /usr/lib/vps/await; closed() { [ -z \"$(ss -Hltn 'sport = :5000')\" ]; }\n"
+        "await 10 closed"
+    )
     scene.vps.registry_start()
 
 
