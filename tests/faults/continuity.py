@@ -131,24 +131,39 @@ def needless_gaps(watched: Watched, *, once: str = "start") -> list[Span]:
     ]
 
 
-def needless_stops(watched: Watched) -> list[Event]:
-    """Return each stop of a healthy old container for which there was no new one to start."""
-    return list(_needless_stops(watched))
+def needless_stops(watched: Watched, *, late: float = 0.0) -> list[Event]:
+    """Return each stop of a healthy old container for which there was no new one to start.
+
+    Args:
+        watched: what was seen.
+        late: seconds that docker may take to do what somebody had asked of it who is gone by then:
+            for so long, a new container counts that was removed.
+    """
+    return list(_needless_stops(watched, late))
 
 
 @dataclass
 class _Now:
-    """The containers at one moment: the old ones that are healthy, the new ones that may serve."""
+    """The containers at one moment.
+
+    Attributes:
+        healthy: the old ones that are.
+        promising: the new ones that may serve, each with the moment until which it counts.
+    """
 
     healthy: set[str]
-    promising: set[str] = field(default_factory=set)
+    promising: dict[str, float] = field(default_factory=dict)
+
+    def is_promising(self, moment: float) -> bool:
+        """Whether there is a new one that may serve."""
+        return any(moment < until for until in self.promising.values())
 
 
-def _needless_stops(watched: Watched) -> Iterator[Event]:
+def _needless_stops(watched: Watched, late: float) -> Iterator[Event]:
     now = _Now(set(watched.serving))
     for event in watched.events:
         if event.tag == watched.target:
-            _follow_new(now, event)
+            _follow_new(now, event, late)
             continue
         match event.action:
             case "health_status: healthy":
@@ -156,7 +171,7 @@ def _needless_stops(watched: Watched) -> Iterator[Event]:
             case "kill" | "pause":
                 healthy = event.container in now.healthy
                 excused = watched.is_excused(Span(event.at, event.at))
-                if healthy and not now.promising and not excused:
+                if healthy and not now.is_promising(event.at) and not excused:
                     yield event
                 now.healthy.discard(event.container)
             case "health_status: unhealthy" | "start" | "die" | "destroy":
@@ -165,11 +180,13 @@ def _needless_stops(watched: Watched) -> Iterator[Event]:
                 pass
 
 
-def _follow_new(now: _Now, event: Event) -> None:
+def _follow_new(now: _Now, event: Event, late: float) -> None:
     match event.action:
         case "create" | "start" | "health_status: healthy":
-            now.promising.add(event.container)
-        case "kill" | "die" | "destroy" | "health_status: unhealthy":
-            now.promising.discard(event.container)
+            now.promising[event.container] = float("inf")
+        case "destroy" if event.container in now.promising:
+            now.promising[event.container] = event.at + late
+        case "kill" | "die" | "health_status: unhealthy":
+            now.promising.pop(event.container, None)
         case _:
             pass

@@ -45,6 +45,7 @@ class Fault:
         kills: the transaction or the machine: the outcome comes with the next command.
         meddles: somebody else changes what runs.
         stops_docker: containers stop for a while.
+        cuts_off_compose: docker does a moment later what Compose had asked of it.
         keeps_from_starting: the new release can be made and not started, when the old one is gone.
         unrecorded: takes the history, or keeps the outcome from being written.
     """
@@ -58,6 +59,7 @@ class Fault:
     kills: bool = False
     meddles: bool = False
     stops_docker: bool = False
+    cuts_off_compose: bool = False
     keeps_from_starting: bool = False
     unrecorded: bool = False
 
@@ -294,6 +296,7 @@ HOST = (
         _await_killed_compose,
         _lie_in_wait_no_longer,
         at=_compose_works,
+        cuts_off_compose=True,
         keeps_from_starting=True,
     ),
     Fault("docker restarted", _restart_docker, stops_docker=True),

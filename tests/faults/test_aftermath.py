@@ -112,7 +112,7 @@ def test_a_stop_before_there_is_a_new_container_is_noticed(vps: Vps, tmp_path: P
     assert ended.exit_status == 0, ended.text
     assert_never_down_without_need(scene, NO_FAULT)
     with pytest.raises(AssertionError, match="nothing new was there"):
-        assert_nothing_stopped_without_need(scene)
+        assert_nothing_stopped_without_need(scene, NO_FAULT)
 
 
 @pytest.mark.thorough

@@ -105,6 +105,17 @@ def test_a_stop_without_a_new_container_that_may_serve_is_needless(
     assert [event.at for event in needless_stops(watched)] == [1.0]
 
 
+@pytest.mark.parametrize(("moment", "breaches"), [(0.4, []), (0.6, [0.6])])
+def test_docker_may_do_late_what_was_asked_before_the_new_container_was_removed(
+    moment: float, breaches: list[float]
+) -> None:
+    new = ((0.0, "create", "n1"), (0.1, "destroy", "n1"))
+    watched = _watched("o", *new, (moment, "kill", "o1"))
+
+    assert [event.at for event in needless_stops(watched, late=0.5)] == breaches
+    assert [event.at for event in needless_stops(watched)] == [moment]
+
+
 @pytest.mark.parametrize("sign", ["die", "health_status: unhealthy", "start"])
 def test_what_is_not_healthy_may_be_stopped(sign: str) -> None:
     watched = _watched("o", (0.5, sign, "o1"), (1.0, "kill", "o1"))
