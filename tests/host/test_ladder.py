@@ -17,10 +17,22 @@ from tests.host.fake_host import REPOSITORY, WEB, FakeHost, one_shell, wait_unti
 from tests.host.test_put_back import FOREIGN, MADE, make_sick, up_call
 from tests.unit.build import digest, image_id, tag
 
-# docker answers until it is asked once more, and then it is away for three seconds.
+# From here on, docker is away for so many seconds.
 AWAY = """
     echo "transact 1 99999 docker-dead" >"$FAKE/fault"
-    (sleep 3; rm -f "$FAKE/fault") </dev/null >/dev/null 2>&1 8>&- 9>&- &
+    (sleep SECONDS; rm -f "$FAKE/fault") </dev/null >/dev/null 2>&1 8>&- 9>&- &
+"""
+# `docker version` answers the guardian, or who goes back, once more, and then docker is away.
+AWAY_WHEN_GOING_BACK = f"""
+    *"docker version"*)
+        runs=${{FAKE%/*}}/opt/.deployctl/runs
+        if [ ! -e "$FAKE/again" ] && [ -n "$(find "$runs" -name going-back)" ]; then
+            true >"$FAKE/again"
+            "$REAL_TOOLS/timeout" "$@"
+            said=$?
+            {AWAY}
+            exit $said
+        fi ;;
 """
 
 
@@ -169,7 +181,7 @@ def test_the_last_rung_has_the_time_of_an_up_too_and_waits_for_docker(
             *--force-recreate*) [ -e "$FAKE/again" ] || {
                 true >"$FAKE/again"
                 for image in "$FAKE"/images/*2; do sed -i "s/^never/healthy/" "$image"; done"""
-        + AWAY
+        + AWAY.replace("SECONDS", "3")
         + """
             } ;;
         esac ;;"""
@@ -181,6 +193,72 @@ def test_the_last_rung_has_the_time_of_an_up_too_and_waits_for_docker(
     limits = (host.fake / "limits").read_text().split()
     assert len(limits) == 4
     assert all(int(seconds) >= 300 for seconds in limits)
+
+
+@one_shell
+def test_force_is_used_though_docker_was_away_at_the_look_before_it(
+    host: FakeHost, before_each_call: Callable[[str], None]
+) -> None:
+    host.service = dataclasses.replace(host.service, health_timeout=0.5)
+    host.push(3, "exits")
+    host.fetch(3)
+    host.push(2, "exits")  # as it was kept, it does not get healthy
+    before_each_call(
+        """
+    *" up -d"*) echo "$3" >>"$FAKE/limits" ;;
+    *State.Paused*)
+        if [ ! -e "$FAKE/again" ] && [ "$(grep -c . "$FAKE/limits")" = 2 ]; then
+            true >"$FAKE/again"
+            sed -i "s/^exits/healthy/" "$FAKE"/images/*2
+            "$REAL_TOOLS/timeout" "$@"
+            said=$?"""
+        + AWAY.replace("SECONDS", "2")
+        + """
+            exit $said
+        fi ;;"""
+    )
+
+    assert isinstance(outcome(host, host.plan(3)), RestoredError)
+
+    assert (host.serves(), host.lines()[-1]["rung"]) == (2, "forced")
+
+
+@one_shell
+def test_what_was_never_changed_is_no_success(
+    host: FakeHost, before_each_call: Callable[[str], None]
+) -> None:
+    """A redeploy fails at its first call, and docker is away for as long as it is waited for."""
+    host.service = dataclasses.replace(host.service, health_timeout=2.0)
+    plan = dataclasses.replace(redeploy(host), up_limit=0.5)
+    before = host.containers()
+    before_each_call(
+        """
+    *"docker tag"*)
+        if [ ! -e "$FAKE/again" ]; then
+            true >"$FAKE/again" """
+        + AWAY.replace("SECONDS", "5")
+        + """
+        fi ;;"""
+    )
+
+    assert outcome(host, plan) is not None
+
+    assert host.containers() == before
+
+
+@one_shell
+def test_what_a_killed_redeploy_made_is_known_though_docker_was_away_at_the_first_look(
+    host: FakeHost, before_each_call: Callable[[str], None]
+) -> None:
+    host.service = dataclasses.replace(host.service, health_timeout=1.0)
+    plan = dataclasses.replace(killed_redeploy(host), up_limit=1.0)
+    before_each_call(
+        '    *"/releases/web/"*" up "*) exit 1 ;;' + AWAY_WHEN_GOING_BACK.replace("SECONDS", "3")
+    )
+
+    assert outcome(host, plan) is None
+
+    assert host.lines()[-1]["event"] == "succeeded"
 
 
 def away_at_the_last_look(host: FakeHost, planned: Callable[[FakeHost], Plan]) -> Plan:
@@ -267,19 +345,7 @@ def test_docker_that_does_not_answer_is_not_taken_for_nothing_new(
     plan = empty.plan(1)
     empty.forget_calls()
     empty.break_at("transact", up_call(twin) + 1, "kill-shell")
-    before_each_call(
-        """
-    *"docker version"*)
-        runs=${FAKE%/*}/opt/.deployctl/runs
-        if [ ! -e "$FAKE/again" ] && [ -n "$(find "$runs" -name going-back)" ]; then
-            true >"$FAKE/again"
-            "$REAL_TOOLS/timeout" "$@"
-            said=$?"""
-        + AWAY
-        + """
-            exit $said
-        fi ;;"""
-    )
+    before_each_call(AWAY_WHEN_GOING_BACK.replace("SECONDS", "3"))
 
     assert outcome(empty, plan) is None
     assert empty.lines()[-1]["event"] == "succeeded"
@@ -369,3 +435,32 @@ def test_a_restart_of_long_ago_does_not_make_a_part_count_as_down(
     assert isinstance(failed, BrokenError)
     assert first in [each["id"] for each in host.containers()]
     assert not any("--force-recreate" in call for call in ups(host))
+
+
+@one_shell
+def test_a_new_crash_loop_is_no_part_that_serves(
+    host: FakeHost, before_each_call: Callable[[str], None]
+) -> None:
+    host.push(2, "nocheck")
+    host.write("services/web", f"infra 2 {REPOSITORY}:@TAG@")
+    host.configure(scale=2)
+    host.run(dataclasses.replace(host.plan(2), recreate=True))
+    wait_until_tidy(host)
+    host.push(3, "exits")
+    host.fetch(3)
+    host.push(2, "loops")  # as it was kept
+    plan = host.plan(3)
+    host.forget_calls()
+    before_each_call(
+        """
+    *--force-recreate*)
+        rm -f "$FAKE/stuck"
+        sed -i "s/^loops/nocheck/" "$FAKE"/images/*2 ;;
+    *" up -d"*)
+        [ ! -e "$FAKE/one" ] || echo infra-web-2 >"$FAKE/stuck"
+        true >"$FAKE/one" ;;"""
+    )
+
+    assert isinstance(outcome(host, plan), RestoredError)
+
+    assert host.lines()[-1]["rung"] == "forced"

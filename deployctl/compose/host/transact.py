@@ -39,7 +39,10 @@ def begin_command(plan: Plan) -> Command:
 
 
 def begin_limit(plan: Plan) -> float:
-    """Seconds for the whole transaction: more than the sum of the limits inside it."""
+    """Seconds after which the connection counts as lost, and the run is asked for anew.
+
+    More than a run takes, but for one in which docker goes away again and again.
+    """
     service, first = plan.service, len(plan.dependencies)
     waits = first + 1 + 2 * _RUNGS
     each = plan.up_limit + service.health_timeout

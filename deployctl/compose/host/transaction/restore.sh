@@ -73,7 +73,8 @@ stay_with_new() {
     health_timeout=$(time_for_new)
     wait_until_healthy "$image_id" && well=yes || well=no
     health_timeout=$usual_timeout waited_for_new=yes
-    [ "$well" = yes ] || return 1
+    # The first look may have been in vain.
+    [ "$well" = yes ] && ! is_as_before || return 1
     if keep_tag "$tag"; then
         reason=$failure
         succeed
@@ -131,6 +132,13 @@ bring_back() {
 may_go_on() {
     [ "$next_rung" = forced ] || return 0
     part_serves
+    case $? in
+        0) return 1 ;;
+        1) return 0 ;;
+        *) ;;
+    esac
+    docker_is_back || return 1
+    part_serves
     [ "$?" -eq 1 ]
 }
 
@@ -144,7 +152,10 @@ docker_is_back() {
 clear_the_way() {
     remove_leftovers "$service"
     there=$(container_ids "$service")
-    [ -n "$rung" ] || made_by_run=$(new_containers)
+    case $rung in
+        made | forced) ;;
+        *) made_by_run=$(new_containers) ;;
+    esac
     for id in $there; do
         until has_ended "$id"; do
             wait_for_docker || break
@@ -297,7 +308,10 @@ any_is_well() {
     while read -r id _ _ restarts health _; do
         case $health in
             healthy) return 0 ;;
-            none) [ "$(new_restarts)" -ne 0 ] || return 0 ;;
+            none)
+                remember_restarts
+                [ "$(new_restarts)" -ne 0 ] || return 0
+                ;;
             *) ;;
         esac
     done <<OF_OLD
