@@ -29,7 +29,7 @@ from deployctl.release.origin import Origin
 from deployctl.ssh.command import Command
 from deployctl.ssh.connection import Connection
 
-Error = TypeVar("Error", bound=DeployctlError)
+_Error = TypeVar("_Error", bound=DeployctlError)
 
 
 def hold(
@@ -165,7 +165,7 @@ def _blocked(host: str, what: str, state: str, directory: str, stranger: Strange
     )
 
 
-def not_known(error: Error, host: str, service: str) -> Error:
+def not_known(error: _Error, host: str, service: str) -> _Error:
     """Return the same error for one that struck while a hold was being set or lifted."""
     return type(error)(
         error.code,

@@ -14,6 +14,7 @@ from deployctl.compose.plan import Plan
 from deployctl.errors import BrokenError, DeployctlError, RestoredError
 from deployctl.release.release import Action
 from tests.host.fake_host import REPOSITORY, WEB, FakeHost, one_shell, wait_until_tidy
+from tests.host.test_abort import wait_until
 from tests.host.test_put_back import FOREIGN, MADE, make_sick, up_call
 from tests.unit.build import digest, image_id, tag
 
@@ -58,13 +59,6 @@ def before_each_call(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callabl
 
 def ups(host: FakeHost) -> list[str]:
     return [call for call in host.calls("transact") if " up " in call and call.endswith(WEB)]
-
-
-def until(happened: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
 
 
 def heal(host: FakeHost, number: int = 0) -> None:
@@ -135,8 +129,9 @@ def test_a_redeploy_whose_tag_cannot_be_kept_does_not_stay(host: FakeHost) -> No
     plan = redeploy(host)
     (host.project_directory / f".env.deployctl-{plan.run}").mkdir()
 
-    outcome(host, plan)
+    assert isinstance(outcome(host, plan), RestoredError)
 
+    assert (host.lines()[-1]["reason"], host.lines()[-1]["rung"]) == ("persist-failed", "made")
     assert any("/releases/web/" in call for call in ups(host))
 
 
@@ -165,14 +160,24 @@ def test_the_same_content_under_another_tag_is_not_what_ran(host: FakeHost) -> N
 # ---------------------------------------------------------------- docker is away
 
 
+def force_is_needed(host: FakeHost, old: str) -> None:
+    """The new release exits, and the old one, as it was kept, does not get healthy either."""
+    host.service = dataclasses.replace(host.service, health_timeout=1.0)
+    host.push(3, "exits")
+    host.fetch(3)
+    host.push(2, old)
+
+
+def assert_forced(host: FakeHost) -> None:
+    assert isinstance(outcome(host, host.plan(3)), RestoredError)
+    assert (host.serves(), host.lines()[-1]["rung"]) == (2, "forced")
+
+
 @one_shell
 def test_the_last_rung_has_the_time_of_an_up_too_and_waits_for_docker(
     host: FakeHost, before_each_call: Callable[[str], None]
 ) -> None:
-    host.service = dataclasses.replace(host.service, health_timeout=1.0)
-    host.push(3, "exits")
-    host.fetch(3)
-    host.push(2, "never")  # as it was kept, it does not get healthy
+    force_is_needed(host, "never")
     before_each_call(
         """
     *" up -d"*)
@@ -187,9 +192,8 @@ def test_the_last_rung_has_the_time_of_an_up_too_and_waits_for_docker(
         esac ;;"""
     )
 
-    assert isinstance(outcome(host, host.plan(3)), RestoredError)
+    assert_forced(host)
 
-    assert (host.serves(), host.lines()[-1]["rung"]) == (2, "forced")
     limits = (host.fake / "limits").read_text().split()
     assert len(limits) == 4
     assert all(int(seconds) >= 300 for seconds in limits)
@@ -199,10 +203,7 @@ def test_the_last_rung_has_the_time_of_an_up_too_and_waits_for_docker(
 def test_force_is_used_though_docker_was_away_at_the_look_before_it(
     host: FakeHost, before_each_call: Callable[[str], None]
 ) -> None:
-    host.service = dataclasses.replace(host.service, health_timeout=0.5)
-    host.push(3, "exits")
-    host.fetch(3)
-    host.push(2, "exits")  # as it was kept, it does not get healthy
+    force_is_needed(host, "exits")
     before_each_call(
         """
     *" up -d"*) echo "$3" >>"$FAKE/limits" ;;
@@ -218,9 +219,7 @@ def test_force_is_used_though_docker_was_away_at_the_look_before_it(
         fi ;;"""
     )
 
-    assert isinstance(outcome(host, host.plan(3)), RestoredError)
-
-    assert (host.serves(), host.lines()[-1]["rung"]) == (2, "forced")
+    assert_forced(host)
 
 
 @one_shell
@@ -318,7 +317,7 @@ def test_a_rollback_from_a_sick_release_has_its_time_though_docker_was_away(host
     host.forget_calls()
 
     def be_away() -> None:
-        until(lambda: [each["image"] for each in host.containers()] == [image_id(1)])
+        wait_until(lambda: [each["image"] for each in host.containers()] == [image_id(1)])
         host.break_at("transact", 1, "docker-dead", last=99999)
         time.sleep(4)
         host.mend()
@@ -375,7 +374,7 @@ def test_forced_is_not_said_where_nothing_was_forced(scaled: FakeHost) -> None:
     scaled.forget_calls()
 
     def get_healthy() -> None:
-        until(lambda: len(ups(scaled)) == 2)
+        wait_until(lambda: len(ups(scaled)) == 2)
         for number, pause in enumerate((0.7, 4.3)):
             time.sleep(pause)
             heal(scaled, number)

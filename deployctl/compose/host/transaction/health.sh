@@ -118,10 +118,8 @@ crash_loops() {
     [ "$(new_restarts)" -ge "$restarts_tolerated" ]
 }
 
-# Since the first look; none where there was none.
 new_restarts() {
     restarts_before=${known_restarts#*"$id="}
-    [ "$restarts_before" != "$known_restarts" ] || restarts_before=$restarts
     echo "$((restarts - ${restarts_before%% *}))"
 }
 
